@@ -1,0 +1,1 @@
+"""treadctl_drivers."""
