@@ -1,0 +1,140 @@
+"""Raw counts to physical channels: scaling, range, broken wire, frozen converters. Pure; time is an argument."""
+
+from __future__ import annotations
+
+import math
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from treadctl.core.sample import BeltMotion, ChannelId, Direction, Quality
+from treadctl.ports import ChannelReading
+
+MM_PER_M = 1000.0
+UNTOLD_DIRECTION_BELOW_MM_PER_S = 10
+"""Below this an encoder's own noise flips the sign, so the direction is not told. A choice of this project, not a measured figure."""
+
+
+class RailConfig(BaseModel):
+    """One rail load cell: newton = |raw - zero| × n_per_count."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    zero: int = Field(description="raw counts of the unloaded rail; measured at commissioning")
+    n_per_count: float = Field(gt=0.0, allow_inf_nan=False, description="newton per count; measured at commissioning with a known weight")
+    raw_min: int = Field(description="lowest raw count of an intact sensor; below it the wire is broken or shorted")
+    raw_max: int = Field(description="highest raw count of an intact sensor; above it the wire is broken or shorted")
+
+    @model_validator(mode="after")
+    def _range_holds_zero(self) -> Self:
+        if not self.raw_min < self.raw_max:
+            raise ValueError("raw_min must be below raw_max")
+        if not self.raw_min <= self.zero <= self.raw_max:
+            raise ValueError("zero must lie between raw_min and raw_max")
+        return self
+
+
+class RailsConfig(BaseModel):
+    """The two handrails. Leave one out where it has no load cell."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    left: RailConfig | None = Field(default=None, description="left rail load cell")
+    right: RailConfig | None = Field(default=None, description="right rail load cell")
+
+
+class FrozenDetector:
+    """Tells a converter that has stopped converting: a healthy cell's own noise moves the raw count, a dead one repeats it exactly.
+
+    `frozen(raw, at_s)` is True once the same count has been seen for longer than `after_s`, and until the next change. A clock that stands
+    still or steps back is not held against the cell here: the age of the frame tells that.
+    """
+
+    __slots__ = ("_after_s", "_last", "_since_s")
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen: the link was down, and what happened meanwhile is unknown."""
+        self._last: int | None = None
+        self._since_s = 0.0
+
+    def frozen(self, raw: int, at_s: float) -> bool:
+        """Take one raw count acquired at `at_s`."""
+        if raw != self._last or at_s < self._since_s:
+            self._last = raw
+            self._since_s = at_s
+            return False
+        return at_s - self._since_s > self._after_s
+
+
+class LevelScaler:
+    """Turns the raw counts of one load cell into a reading in newtons.
+
+    None, or a count outside raw_min..raw_max, is IMPLAUSIBLE; a count unmoved for longer than `frozen_after_s` is FROZEN. Neither carries a value.
+    The load is a magnitude: a person who pulls the rail up is holding on to it as much as one who pushes it down.
+    """
+
+    __slots__ = ("_channel", "_config", "_detector", "_frozen", "_implausible")
+
+    def __init__(self, channel: ChannelId, config: RailConfig, frozen_after_s: float) -> None:
+        self._channel = channel
+        self._config = config
+        self._detector = FrozenDetector(frozen_after_s)
+        self._implausible = ChannelReading(channel, None, Quality.IMPLAUSIBLE)
+        self._frozen = ChannelReading(channel, None, Quality.FROZEN)
+
+    def reset(self) -> None:
+        """Forget the past of the converter after a lost link."""
+        self._detector.reset()
+
+    def reading(self, raw: int | None, at_s: float) -> ChannelReading:
+        """One raw count acquired at `at_s`, s; None = the converter itself reports a fault."""
+        config = self._config
+        if raw is None or not (config.raw_min <= raw <= config.raw_max):
+            self._detector.reset()
+            return self._implausible
+        if self._detector.frozen(raw, at_s):
+            return self._frozen
+        return ChannelReading(self._channel, abs(raw - config.zero) * config.n_per_count, Quality.GOOD)
+
+
+class BeltScaler:
+    """Turns a signed belt speed in mm/s (positive = forward) into a reading: magnitude in m/s and a direction.
+
+    None or a magnitude above `max_mps` is IMPLAUSIBLE. Where `frozen_after_s` is set, a speed other than zero that repeats exactly for longer
+    is FROZEN; at zero nothing can be told, because a standing belt has no noise.
+    """
+
+    __slots__ = ("_detector", "_frozen", "_implausible", "_max_mm_per_s")
+
+    def __init__(self, max_mps: float, frozen_after_s: float | None = None) -> None:
+        self._max_mm_per_s = math.floor(max_mps * MM_PER_M)
+        self._detector = FrozenDetector(math.inf if frozen_after_s is None else frozen_after_s)
+        self._implausible = ChannelReading(ChannelId.BELT, None, Quality.IMPLAUSIBLE)
+        self._frozen = ChannelReading(ChannelId.BELT, None, Quality.FROZEN)
+
+    def reset(self) -> None:
+        """Forget the past of the encoder after a lost link."""
+        self._detector.reset()
+
+    def reading(self, mm_per_s: int | None, at_s: float) -> ChannelReading:
+        """One signed speed acquired at `at_s`, s; None = the encoder itself reports a fault."""
+        if mm_per_s is None or abs(mm_per_s) > self._max_mm_per_s:
+            self._detector.reset()
+            return self._implausible
+        if self._detector.frozen(mm_per_s, at_s) and mm_per_s != 0:
+            return self._frozen
+        direction: Direction | None = None
+        if abs(mm_per_s) >= UNTOLD_DIRECTION_BELOW_MM_PER_S:
+            direction = Direction.FORWARD if mm_per_s > 0 else Direction.REVERSE
+        return ChannelReading(ChannelId.BELT, BeltMotion(abs(mm_per_s) / MM_PER_M, direction), Quality.GOOD)
+
+
+def contact_reading(channel: ChannelId, closed: bool | None) -> ChannelReading:
+    """A contact as a reading; None = it could not be read."""
+    if closed is None:
+        return ChannelReading(channel, None, Quality.ABSENT)
+    return ChannelReading(channel, closed, Quality.GOOD)
