@@ -31,11 +31,9 @@ class Limits:
 
 
 def tighter(a: Limits, b: Limits) -> Limits:
-    """The limits that satisfy both: field by field the smaller. A NaN on either side gives 0: nothing is allowed."""
+    """The limits that satisfy both: field by field the smaller. A NaN or a negative bound on either side gives 0: nothing is allowed."""
 
     def least(x: float, y: float) -> float:
-        if x != x or y != y:
-            return 0.0
-        return min(x, y)
+        return min(x, y) if x >= 0.0 and y >= 0.0 else 0.0
 
     return Limits(**{f.name: least(getattr(a, f.name), getattr(b, f.name)) for f in fields(Limits)})

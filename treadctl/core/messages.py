@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from treadctl.core.limits import Limits
+from treadctl.core.program import Person, Program
+from treadctl.core.prompts import Answer
 from treadctl.core.sample import Direction
 
 
@@ -29,21 +32,55 @@ class Origin(StrEnum):
     REMOTE = "remote"  # over a network; may only make things slower
 
 
-class PromptKind(StrEnum):
-    """What the person is asked during a session."""
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """What the attendant confirmed, by name, before arming."""
 
-    RPE = "rpe"  # Borg 6-20
-    DIZZINESS = "dizziness"  # 0-10
-    PAIN = "pain"  # NRS 0-10
-    BREATHING = "breathing"  # 0-10
+    attendant: str
+    cord_clipped: bool
+    clear_zone: bool
+    shoes: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every point is confirmed by somebody named."""
+        return bool(self.attendant.strip()) and self.cord_clipped and self.clear_zone and self.shoes
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A person's answer to a prompt, on the scale of its kind."""
+class ArmOrder:
+    """The content of an ARM request: which program, for whom, within which limits of that person, who attends.
 
-    prompt: PromptKind
-    score: float
+    `preflight` holds the sentences that still forbid a start.
+    """
+
+    program: Program
+    person: Person
+    person_limits: Limits
+    checklist: Checklist
+    preflight: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of one person. `expires_s` is on the daemon's own monotonic clock: a late request is refused, a late stop is still taken."""
+
+    kind: RequestKind
+    request_id: str
+    who: str
+    origin: Origin
+    expires_s: float
+    arm: ArmOrder | None = None
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The core's answer to one request: granted, or refused with every reason in words for staff."""
+
+    request_id: str
+    granted: bool
+    reasons: tuple[str, ...] = ()
 
 
 class DriveMode(IntEnum):

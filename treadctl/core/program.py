@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from treadctl.core.messages import PromptKind
+from treadctl.core.prompts import PromptKind
 from treadctl.core.sample import Direction, Facing
 
 
@@ -89,3 +89,4 @@ class Person:
     max_pain: float = 5.0
     max_breathing: float = 7.0
     max_heart_rate_per_min: float | None = None
+    allowance_s: float | None = None  # what is left of the weekly allowance

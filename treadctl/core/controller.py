@@ -1,0 +1,258 @@
+"""Controller: `step(state, inputs, now) -> (state, output)`. Pure; everything the belt does is an output of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from treadctl.core import imbalance
+from treadctl.core import motion as motions
+from treadctl.core import ramp as ramps
+from treadctl.core.imbalance import Imbalance, RailState
+from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, verdict
+from treadctl.core.messages import DriveMode, DriveOrder, Reply, Request
+from treadctl.core.motion import Motion
+from treadctl.core.predicates import View
+from treadctl.core.program import Hands
+from treadctl.core.prompts import PromptKind
+from treadctl.core.ramp import Ramp
+from treadctl.core.requests import Asked, Walk, serve, stops_among
+from treadctl.core.sample import ChannelId, Direction, DriveState, Sample
+from treadctl.core.session import MOVING, Event, SessionState, follow
+from treadctl.core.setup import Setup
+from treadctl.core.units import STANDARD_GRAVITY_MPS2
+
+FOLLOW_TAU_S: Final = 0.3  # how a belt lags its command, for judging "following"
+DISMOUNT_S: Final = 5.0  # torque holds the belt still this long after a normal end, while the person steps off
+SLOWED: Final = 0.5  # SLOW leads to this part of the segment's speed
+CLOCK_STILL_STEPS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that one step is told: the sample, the requests since the last step, and whether the journal can be written."""
+
+    sample: Sample
+    requests: tuple[Request, ...] = ()
+    journal_ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """All that one step decides. `commanded_mps` is the ramp's value; `prompts` are waiting for an answer."""
+
+    order: DriveOrder
+    enable: bool
+    session: SessionState
+    action: Action
+    causes: tuple[Cause, ...]
+    replies: tuple[Reply, ...]
+    commanded_mps: float
+    segment: int | None
+    elapsed_s: float
+    prompts: tuple[PromptKind, ...]
+    imbalance: Imbalance
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The memory between two steps. Instants are seconds on the monotonic clock of the caller."""
+
+    setup: Setup
+    now_s: float
+    session: SessionState
+    order: DriveOrder
+    causes: tuple[Cause, ...] = ()
+    motion: Motion = Motion()
+    rails: RailState = RailState()
+    walk: Walk = Walk()
+    ramp: Ramp = ramps.REST
+    expected_mps: float = 0.0
+    enable: bool = False
+    order_at_s: float = 0.0
+    stop_from_mps: float = 0.0
+    seen_open: frozenset[ChannelId] = frozenset()
+    proven: frozenset[ChannelId] = frozenset()
+    still_steps: int = 0
+    ended_at_s: float = 0.0
+
+
+def initial_state(setup: Setup, now_s: float) -> State:
+    """The state at power-up: tripped, nothing proven, no torque."""
+    return State(setup, now_s, SessionState.TRIPPED, DriveOrder(DriveMode.POWER_OFF, 0.0, Direction.FORWARD, None, 1), order_at_s=now_s)
+
+
+def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
+    """Decide once. Call it at every safety-relevant sample and at least every `setup.tick_s`; about 30 µs.
+
+    `now_s` is monotonic seconds. A clock that is not finite, stands still or goes back trips; time then counts as unchanged.
+    """
+    setup, sample = state.setup, inputs.sample
+    clock_ok = math.isfinite(now_s) and now_s >= state.now_s
+    now, dt = (now_s, now_s - state.now_s) if clock_ok else (state.now_s, 0.0)
+    still_steps = 0 if dt > 0.0 else state.still_steps + 1
+
+    fastest, slowest, direction = motions.measured(sample, setup)
+    commanded = state.order.mode is DriveMode.RUN and state.ramp.speed_mps > 0.0
+    motion = motions.follow(state.motion, fastest, now, dt, setup.standstill_mps, commanded)
+    bad = motions.untrusted(sample, setup)
+    seen_open, proven = _prove(state, sample)
+    rails = _watch_rails(state, sample, now)
+    status = sample.drive.status.fresh(setup.drive_age_limit_s)
+    powered = status is not None and status.state in {DriveState.ENABLED, DriveState.STOPPING}
+    asked = stops_among(inputs.requests)
+    walk = state.walk
+    view = View(
+        setup, sample, walk.person, state.order, state.enable, rails, _hands(state), walk.answers,
+        clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, proven, bad,
+        fastest, slowest, direction, motion.slope_mps2, state.expected_mps, _speed_limit(state), powered,
+        powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
+        walk.moving_s, walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
+    )  # fmt: skip
+    engaged = state.session in MOVING or state.session is SessionState.STOPPING or not motion.settled
+    causes = evaluate(state.causes, view, engaged, now)
+    action = verdict(causes)
+    session = _judge(state.session, action, asked, motion.settled)
+
+    granted = serve(session, walk, causes, motion.settled, view, inputs.requests, now)
+    session, walk = granted.session, granted.walk
+    if granted.reset:
+        causes = acknowledge(causes)
+    if action is Action.HOLD and session in MOVING:
+        session = follow(session, Event.HOLD)
+    elif session in MOVING and not walk.held:
+        session = follow(session, walk.block_event)
+
+    walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
+    enable, mode = _power(session, mode, state, causes, action, motion.settled, now)
+    order = _order(state.order, mode, ramp, direction_now, walk)
+    changed = order.order_id != state.order.order_id
+    if changed and mode in {DriveMode.STOP, DriveMode.FAST_STOP}:
+        motion = replace(motion, settled=False, still_since_s=None)
+    weight = 1.0 - math.exp(-dt / FOLLOW_TAU_S)
+    expected = state.expected_mps + weight * (ramp.speed_mps - state.expected_mps)
+    if ramp.speed_mps == 0.0 and expected < 1e-3:
+        expected = 0.0
+
+    after = State(
+        setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
+        now if changed else state.order_at_s, (fastest or 0.0) if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
+        seen_open, proven, still_steps,
+        now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s,
+    )  # fmt: skip
+    segment = walk.segment if walk.arm is not None else None
+    output = Output(order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, rails.verdict)
+    return after, output
+
+
+def _prove(state: State, sample: Sample) -> tuple[frozenset[ChannelId], frozenset[ChannelId]]:
+    """Which proof channels have been seen open, and which of those closed again, since power-up."""
+    if len(state.proven) == len(state.setup.proof):
+        return state.seen_open, state.proven
+    seen, proven = state.seen_open, state.proven
+    for channel in state.setup.proof:
+        closed = getattr(sample, channel).fresh(state.setup.sensor_age_limit_s)
+        if closed is False:
+            seen = seen | {channel}
+        elif closed is True and channel in seen:
+            proven = proven | {channel}
+    return seen, proven
+
+
+def _watch_rails(state: State, sample: Sample, now_s: float) -> RailState:
+    """The imbalance detector fed with this step's hand loads; quiet while nobody is being moved."""
+    person = state.walk.person
+    if person is None or state.session not in MOVING or not (person.mass_kg > 0.0):
+        return RailState(state.rails.baseline) if person is not None else RailState()
+    limit = state.setup.sensor_age_limit_s
+    left, right = sample.rail_left.fresh(limit), sample.rail_right.fresh(limit)
+    if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
+        return state.rails
+    percent = 100.0 / (person.mass_kg * STANDARD_GRAVITY_MPS2)
+    at_s = now_s - min(sample.rail_left.age_s, sample.rail_right.age_s)
+    learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1
+    return imbalance.update(state.rails, at_s, left * percent, right * percent, _hands(state), learning, state.setup.rails)
+
+
+def _hands(state: State) -> Hands:
+    """What the program wants of the hands now; nothing is wanted of a person on a standing belt."""
+    segment = state.walk.current
+    return segment.hands if segment is not None and state.session in MOVING and state.expected_mps > 0.05 else Hands.FREE
+
+
+def _speed_limit(state: State) -> float:
+    """SLS: the highest speed this session may ever reach in the ordered direction, m/s; the machine's own without a session."""
+    limits = state.walk.limits if state.walk.limits is not None else state.setup.limits
+    return limits.max_speed_mps(state.order.direction)
+
+
+def _judge(session: SessionState, action: Action, asked: Asked, settled: bool) -> SessionState:
+    """The session after the interlock's verdict."""
+    if action >= Action.SS1:
+        return follow(session, Event.TRIP)
+    if action is Action.SS2 or (asked.any_stop and session is SessionState.ARMED):
+        session = follow(session, Event.STOP)
+    if session is SessionState.STOPPING and settled:
+        session = follow(session, Event.STANDSTILL)
+    return session
+
+
+def _walk_on(
+    session: SessionState, walk: Walk, state: State, action: Action, motion: Motion, powered: bool, dt: float
+) -> tuple[Walk, Ramp, DriveMode, Direction]:
+    """One step along the program: its clock, the ramp toward the segment's speed, and a change of direction at proven standstill."""
+    direction = state.order.direction
+    if session not in MOVING or walk.limits is None:
+        mode = DriveMode.STOP if session is SessionState.STOPPING else state.order.mode
+        return walk, ramps.REST, mode, direction
+    segment = walk.current
+    speed = segment.speed_mps if segment is not None else 0.0
+    turning = segment is not None and segment.direction is not direction
+    if turning and segment is not None:
+        speed = 0.0
+        if state.ramp.speed_mps == 0.0 and (motion.settled or state.order.mode is not DriveMode.RUN):
+            direction, turning = segment.direction, False
+    if session is SessionState.HOLD:
+        speed = min(speed, state.ramp.speed_mps)
+    if action is Action.SLOW:
+        speed = min(state.ramp.speed_mps, SLOWED * speed)
+    limits = walk.limits
+    ready = powered and state.order.mode is DriveMode.RUN and direction is state.order.direction
+    speed = min(speed, limits.max_speed_mps(direction)) if ready else 0.0
+    ramp = ramps.advance(state.ramp, speed, dt, limits.max_acceleration_mps2, limits.max_deceleration_mps2, limits.max_jerk_mps3)
+    moving_s = walk.moving_s + (dt if state.ramp.speed_mps > 0.0 else 0.0)
+    elapsed_s = walk.elapsed_s + (dt if ready and not turning and session is not SessionState.HOLD else 0.0)
+    return walk.at(elapsed_s, moving_s), ramp, DriveMode.RUN, direction
+
+
+def _power(
+    session: SessionState, mode: DriveMode, state: State, causes: tuple[Cause, ...], action: Action, settled: bool, now: float
+) -> tuple[bool, DriveMode]:
+    """Torque and enable for this session state: stops only grow more severe until standstill, then power goes (category 1)."""
+    if session in MOVING:
+        return True, DriveMode.RUN
+    if session is SessionState.STOPPING:
+        return state.enable, DriveMode.STOP
+    if session is SessionState.ENDED and now - state.ended_at_s < DISMOUNT_S and state.session in {SessionState.STOPPING, SessionState.ENDED}:
+        return state.enable, mode
+    if session is not SessionState.TRIPPED:
+        return False, DriveMode.POWER_OFF
+    wanted = {Action.SS1_FAST: DriveMode.FAST_STOP, Action.STO: DriveMode.POWER_OFF}.get(action, DriveMode.STOP)
+    mode = max(state.order.mode, wanted)
+    if settled or mode is DriveMode.POWER_OFF:
+        return False, DriveMode.POWER_OFF
+    dropped = any(cause.active and ROWS[cause.row].drops_enable for cause in causes)
+    return state.enable and not dropped, mode
+
+
+def _order(last: DriveOrder, mode: DriveMode, ramp: Ramp, direction: Direction, walk: Walk) -> DriveOrder:
+    """The order that follows `last`: a new id when mode or direction changes, a speed only when running."""
+    speed = ramp.speed_mps if mode is DriveMode.RUN else 0.0
+    segment = walk.current
+    grade = segment.grade_percent if mode is DriveMode.RUN and segment is not None else None
+    same = mode is last.mode and direction is last.direction
+    if same and speed == last.speed_mps and grade == last.grade_percent:
+        return last
+    return DriveOrder(mode, speed, direction, grade, last.order_id if same else last.order_id + 1)
+

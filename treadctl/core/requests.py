@@ -1,0 +1,255 @@
+"""Requests: what people ask for, granted or refused with every reason. Stops are taken before anything is judged; the rest after the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from treadctl.core.interlock import ROWS, Cause, acknowledge, blockers
+from treadctl.core.limits import Limits, tighter
+from treadctl.core.messages import ArmOrder, Origin, Reply, Request, RequestKind
+from treadctl.core.predicates import View
+from treadctl.core.program import Block, Hands, Person, Segment
+from treadctl.core.prompts import PromptKind
+from treadctl.core.session import MOVING, Event, SessionState, follow
+from treadctl.core.units import newton_from_percent_body_weight
+
+HOLD_GAP_S: Final = 0.3  # a start button not renewed for so long counts as released
+STOPPING_REQUESTS: Final = frozenset({RequestKind.STOP, RequestKind.END})
+REMOTE_REQUESTS: Final = frozenset({RequestKind.STOP, RequestKind.END, RequestKind.HOLD})
+
+BLOCK_EVENTS: Final = {Block.WARM_UP: Event.WARM_UP, Block.MAIN: Event.MAIN, Block.COOL_DOWN: Event.COOL_DOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The run as armed: how far the program is, what is asked and answered, and the start button."""
+
+    arm: ArmOrder | None = None
+    limits: Limits | None = None
+    segment: int = 0
+    elapsed_s: float = 0.0
+    moving_s: float = 0.0
+    finished: bool = False
+    held: bool = False
+    prompts: tuple[PromptKind, ...] = ()
+    answers: tuple[tuple[PromptKind, float], ...] = ()
+    pressed_since_s: float | None = None
+    pressed_last_s: float = 0.0
+
+    @property
+    def person(self) -> Person | None:
+        """The person of this run."""
+        return self.arm.person if self.arm is not None else None
+
+    @property
+    def current(self) -> Segment | None:
+        """The segment the program is in, None before arming and past the end."""
+        return self.arm.program.segments[self.segment] if self.arm is not None and not self.finished else None
+
+    @property
+    def block_event(self) -> Event:
+        """The event that names the block the program is in; past its end that is the cool-down."""
+        segment = self.current
+        return BLOCK_EVENTS[segment.block] if segment is not None else Event.COOL_DOWN
+
+    def at(self, elapsed_s: float, moving_s: float) -> Walk:
+        """The run at another program time: a new segment brings its prompts, past the end it is finished."""
+        if self.arm is None:
+            return self
+        index = self.arm.program.index_at(elapsed_s)
+        if index is None:
+            return replace(self, elapsed_s=elapsed_s, moving_s=moving_s, finished=True)
+        entered = index != self.segment
+        asked = self.arm.program.segments[index].prompts if entered else ()
+        prompts = self.prompts + tuple(p for p in asked if p not in self.prompts)
+        return replace(self, segment=index, elapsed_s=elapsed_s, moving_s=moving_s, prompts=prompts)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The stops among the requests of one step."""
+
+    local_stop: bool = False
+    remote_stop: bool = False
+    end: bool = False
+
+    @property
+    def any_stop(self) -> bool:
+        """Whether anything asks for an end of motion."""
+        return self.local_stop or self.remote_stop or self.end
+
+
+NOTHING: Final = Asked()
+
+
+def stops_among(requests: tuple[Request, ...]) -> Asked:
+    """The stops among `requests`. A late one is taken all the same: a stop is never refused."""
+    if not requests:
+        return NOTHING
+    stops = [r for r in requests if r.kind is RequestKind.STOP]
+    local = any(r.origin is Origin.LOCAL for r in stops)
+    return Asked(local, bool(stops) and not local, any(r.kind is RequestKind.END for r in requests))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the requests of one step changed."""
+
+    session: SessionState
+    walk: Walk
+    replies: tuple[Reply, ...] = ()
+    reset: bool = False
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Working copy while the requests of one step are served in order."""
+
+    session: SessionState
+    walk: Walk
+    causes: tuple[Cause, ...]
+    settled: bool
+    view: View
+    now_s: float
+    reset: bool = False
+    replies: list[Reply] = field(default_factory=list)
+
+
+def start_blockers(walk: Walk, causes: tuple[Cause, ...], settled: bool, view: View) -> tuple[str, ...]:
+    """Every reason in words why the belt may not start now; empty when it may."""
+    reasons = [ROWS[cause.row].sentence for cause in blockers(causes)]
+    if not settled:
+        reasons.append("The belt has not been proven to stand still.")
+    if walk.arm is None:
+        return (*reasons, "No program is armed.")
+    reasons.extend(walk.arm.preflight)
+    if not walk.arm.checklist.complete:
+        reasons.append("The attendant has not confirmed every point of the checklist.")
+    first = walk.arm.program.segments[0]
+    if first.hands is Hands.ON and first.speed_mps > 0.0 and not _hands_on(view, walk.arm.person):
+        reasons.append("The program wants both hands on the rails.")
+    return tuple(reasons)
+
+
+def _hands_on(view: View, person: Person) -> bool:
+    least = newton_from_percent_body_weight(view.setup.rails.contact_percent, person.mass_kg)
+    limit = view.setup.sensor_age_limit_s
+    left, right = view.sample.rail_left.fresh(limit), view.sample.rail_right.fresh(limit)
+    return left is not None and right is not None and left >= least and right >= least
+
+
+def serve(
+    session: SessionState, walk: Walk, causes: tuple[Cause, ...], settled: bool, view: View, requests: tuple[Request, ...], now_s: float
+) -> Granted:
+    """Grant or refuse each request in its order. Nothing here can make the belt move but a start held at the machine."""
+    if not requests:
+        return Granted(session, walk)
+    desk = _Desk(session, walk, causes, settled, view, now_s)
+    for request in requests:
+        if request.kind in STOPPING_REQUESTS:
+            reasons: tuple[str, ...] = ()
+        elif not (now_s <= request.expires_s):
+            reasons = ("The request came too late; ask again.",)
+        elif request.origin is not Origin.LOCAL and request.kind not in REMOTE_REQUESTS:
+            reasons = ("This can only be asked for at the machine.",)
+        else:
+            reasons = _SERVE[request.kind](desk, request)
+        desk.replies.append(Reply(request.request_id, not reasons, reasons))
+    return Granted(desk.session, desk.walk, tuple(desk.replies), desk.reset)
+
+
+def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
+    order = request.arm
+    if desk.session not in {SessionState.IDLE, SessionState.ENDED}:
+        return (f"A program can be armed at rest only; the session is {desk.session.value}.",)
+    if order is None or not order.program.segments or not (order.person.mass_kg > 0.0):
+        return ("The request carries no program, or no body mass.",)
+    latched = [ROWS[c.row].sentence for c in desk.causes if c.active]
+    if latched:
+        return (*latched, "Reset first.")
+    limits = tighter(desk.view.setup.limits, order.person_limits)
+    for number, segment in enumerate(order.program.segments, start=1):
+        if not (0.0 <= segment.speed_mps <= limits.max_speed_mps(segment.direction)) or not (0.0 < segment.duration_s < 86400.0):
+            return (f"Segment {number} ({segment.label}) is beyond the limits of the machine or the person.",)
+        if not (0.0 <= segment.grade_percent <= limits.max_grade_percent):
+            return (f"Segment {number} ({segment.label}) asks for a grade this machine or person may not have.",)
+    desk.walk = Walk(order, limits, prompts=order.program.segments[0].prompts)
+    desk.session = follow(desk.session, Event.ARM)
+    return ()
+
+
+def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
+    if desk.session in MOVING:
+        return ()  # the button is still held a moment after the start
+    if desk.session is not SessionState.ARMED:
+        return ("No program is armed.",)
+    walk, now = desk.walk, desk.now_s
+    reasons = start_blockers(walk, desk.causes, desk.settled, desk.view)
+    if reasons:
+        desk.walk = replace(walk, pressed_since_s=None)
+        return reasons
+    released = walk.pressed_since_s is None or not (now - walk.pressed_last_s <= HOLD_GAP_S)
+    since = now if released or walk.pressed_since_s is None else walk.pressed_since_s
+    desk.walk = replace(walk, pressed_since_s=since, pressed_last_s=now)
+    if now - since >= desk.view.setup.start_hold_s:
+        desk.session = follow(desk.session, walk.block_event)
+    return ()
+
+
+def _hold(desk: _Desk, request: Request) -> tuple[str, ...]:
+    if desk.session not in MOVING:
+        return ("Nothing is running.",)
+    desk.walk = replace(desk.walk, held=True)
+    desk.session = follow(desk.session, Event.HOLD)
+    return ()
+
+
+def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
+    if not desk.walk.held:
+        return ("Nothing is held.",)
+    desk.walk = replace(desk.walk, held=False)
+    return ()
+
+
+def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
+    if desk.session not in {SessionState.TRIPPED, SessionState.ENDED}:
+        return ("There is nothing to reset.",)
+    if not desk.settled:
+        return ("The belt has not been proven to stand still.",)
+    left = [c for c in acknowledge(desk.causes) if c.active]
+    if left:
+        return tuple(ROWS[c.row].sentence + " " + ROWS[c.row].remedy for c in left)
+    desk.session = follow(desk.session, Event.RESET)
+    desk.walk = Walk()
+    desk.reset = True
+    return ()
+
+
+def _answer(desk: _Desk, request: Request) -> tuple[str, ...]:
+    answer = request.answer
+    if answer is None or not (0.0 <= answer.score <= 20.0):
+        return ("The answer carries no score on its scale.",)
+    kept = tuple(a for a in desk.walk.answers if a[0] is not answer.prompt)
+    waiting = tuple(p for p in desk.walk.prompts if p is not answer.prompt)
+    desk.walk = replace(desk.walk, answers=(*kept, (answer.prompt, answer.score)), prompts=waiting)
+    return ()
+
+
+def _disarm(desk: _Desk, request: Request) -> tuple[str, ...]:
+    if desk.session not in {SessionState.ARMED, SessionState.ENDED}:
+        return ("No program is armed.",)
+    desk.session = follow(desk.session, Event.DISARM)
+    desk.walk = Walk()
+    return ()
+
+
+_SERVE: Final = {
+    RequestKind.ARM: _arm,
+    RequestKind.START_HOLD: _start_hold,
+    RequestKind.HOLD: _hold,
+    RequestKind.RESUME: _resume,
+    RequestKind.RESET: _reset,
+    RequestKind.ANSWER: _answer,
+    RequestKind.DISARM: _disarm,
+}

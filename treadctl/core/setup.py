@@ -1,0 +1,60 @@
+"""Setup: what the core is told once about the machine it runs on. Thresholds carry the source of their number; machine files may change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from treadctl.core.limits import Limits
+from treadctl.core.sample import ChannelId
+
+
+class CordWiring(StrEnum):
+    """How the pull cord acts on the machine: cutting the drive's enable by itself, or only seen by us."""
+
+    DRIVE_ENABLE = "drive_enable"
+    INPUT_ONLY = "input_only"
+
+
+@dataclass(frozen=True, slots=True)
+class RailThresholds:
+    """Hand-load thresholds in percent of body weight (science: light hold < 5 %, grab > 15 % with more than 500 N/s, overload 20-25 %).
+
+    The rate of rise is in percent of body weight per second: 500 N/s of a 70 kg person is about 73 %/s. All are derived, to be tuned on records.
+    """
+
+    grab_percent: float = 15.0
+    grab_rate_percent_per_s: float = 73.0
+    asymmetry_jump_percent: float = 12.0
+    contact_percent: float = 0.7
+    hold_lost_s: float = 0.4
+    overload_percent: float = 25.0
+    baseline_min_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The machine as configured. Speeds m/s, times s; `fitted` lists the channels that exist and must therefore be healthy.
+
+    Ages: safety channels at most 100 ms. `stop_confirm_limit_s` leaves the enable output one tick to drop within 150 ms of the verdict.
+    `stop_reaction_s` is the longest command-to-motion delay seen on a laboratory belt (0.355 s, measured) rounded up.
+    """
+
+    limits: Limits
+    fitted: frozenset[ChannelId]
+    cord_wiring: CordWiring
+    proof: tuple[ChannelId, ...] = (ChannelId.CORD_A, ChannelId.CORD_B)
+    tick_s: float = 0.02
+    sensor_age_limit_s: float = 0.1
+    drive_age_limit_s: float = 0.25
+    watchdog_limit_s: float = 0.5
+    stop_confirm_limit_s: float = 0.125
+    stop_reaction_s: float = 0.4
+    standstill_mps: float = 0.03
+    start_hold_s: float = 1.0
+    rails: RailThresholds = RailThresholds()
+
+    @property
+    def safety_channels(self) -> tuple[ChannelId, ...]:
+        """The fitted channels whose loss stops the belt, in a fixed order."""
+        return tuple(c for c in ChannelId if c in self.fitted and c not in {ChannelId.HEART_RATE, ChannelId.PRESENCE})
