@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from treadctl_drivers.sensor_board import lines
 from treadctl_drivers.sensor_board.lines import LineParser, SensorLine
 

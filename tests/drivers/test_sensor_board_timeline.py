@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from treadctl_drivers.sensor_board.lines import SensorLine
 from treadctl_drivers.sensor_board.timeline import BoardTimeline, Verdict
 

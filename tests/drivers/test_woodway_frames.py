@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treadctl_drivers.woodway import frames
-from treadctl_drivers.woodway.frames import Command, ErrorCode, MismatchError
 
 from treadctl.core.sample import Direction
+from treadctl_drivers.woodway import frames
+from treadctl_drivers.woodway.frames import Command, ErrorCode, MismatchError
 
 
 @pytest.mark.parametrize(

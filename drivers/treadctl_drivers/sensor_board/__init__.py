@@ -1,0 +1,1 @@
+"""A microcontroller board that streams sensor lines and holds the enable relay."""

@@ -1,0 +1,1 @@
+"""Woodway treadmills, the 4800-baud dialect."""

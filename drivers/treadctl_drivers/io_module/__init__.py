@@ -1,0 +1,1 @@
+"""A Modbus I/O module: sensors, and the enable output on a coil."""

@@ -1,0 +1,1 @@
+"""The enable output on a control line (RTS or DTR) of a serial port."""
