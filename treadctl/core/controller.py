@@ -27,6 +27,7 @@ FOLLOW_TAU_S: Final = 0.3  # how a belt lags its command, for judging "following
 DISMOUNT_S: Final = 5.0  # torque holds the belt still this long after a normal end, while the person steps off
 SLOWED: Final = 0.5  # SLOW leads to this part of the segment's speed
 CLOCK_STILL_STEPS: Final = 5
+WALKING: Final = MOVING | {SessionState.STOPPING}  # from the start to standstill
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +104,15 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     powered = status is not None and status.state in {DriveState.ENABLED, DriveState.STOPPING}
     asked = stops_among(inputs.requests)
     walk = state.walk
+    walking = state.session in WALKING
     view = View(
-        setup, sample, walk.person, state.order, state.enable, rails, _hands(state), walk.answers,
+        setup, sample, walk.person if walking else None, state.order, state.enable, rails, _hands(state), walk.answers,
         clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, proven, bad,
         fastest, slowest, direction, motion.slope_mps2, state.expected_mps, _speed_limit(state), powered,
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
-        walk.moving_s, walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
+        walk.moving_s if walking else 0.0, walking and walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
     )  # fmt: skip
-    engaged = state.session in MOVING or state.session is SessionState.STOPPING or not motion.settled
+    engaged = walking or not motion.settled
     causes = evaluate(state.causes, view, engaged, now)
     action = verdict(causes)
     session = _judge(state.session, action, asked, motion.settled)
@@ -125,7 +127,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         session = follow(session, walk.block_event)
 
     walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
-    enable, mode = _power(session, mode, state, causes, action, motion.settled, now)
+    ended_at_s = now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s
+    enable, mode = _power(session, mode, state, causes, action, motion.settled, now - ended_at_s)
     order = _order(state.order, mode, ramp, direction_now, walk)
     changed = order.order_id != state.order.order_id
     if changed and mode in {DriveMode.STOP, DriveMode.FAST_STOP}:
@@ -138,8 +141,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     after = State(
         setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
         now if changed else state.order_at_s, (fastest or 0.0) if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
-        seen_open, proven, still_steps,
-        now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s,
+        seen_open, proven, still_steps, ended_at_s,
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
     output = Output(order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, rails.verdict)
@@ -163,7 +165,7 @@ def _prove(state: State, sample: Sample) -> tuple[frozenset[ChannelId], frozense
 def _watch_rails(state: State, sample: Sample, now_s: float) -> RailState:
     """The imbalance detector fed with this step's hand loads; quiet while nobody is being moved."""
     person = state.walk.person
-    if person is None or state.session not in MOVING or not (person.mass_kg > 0.0):
+    if person is None or state.session not in WALKING or not (person.mass_kg > 0.0):
         return RailState(state.rails.baseline) if person is not None else RailState()
     limit = state.setup.sensor_age_limit_s
     left, right = sample.rail_left.fresh(limit), sample.rail_right.fresh(limit)
@@ -227,15 +229,15 @@ def _walk_on(
 
 
 def _power(
-    session: SessionState, mode: DriveMode, state: State, causes: tuple[Cause, ...], action: Action, settled: bool, now: float
+    session: SessionState, mode: DriveMode, state: State, causes: tuple[Cause, ...], action: Action, settled: bool, ended_s: float
 ) -> tuple[bool, DriveMode]:
     """Torque and enable for this session state: stops only grow more severe until standstill, then power goes (category 1)."""
     if session in MOVING:
         return True, DriveMode.RUN
     if session is SessionState.STOPPING:
         return state.enable, DriveMode.STOP
-    if session is SessionState.ENDED and now - state.ended_at_s < DISMOUNT_S and state.session in {SessionState.STOPPING, SessionState.ENDED}:
-        return state.enable, mode
+    if session is SessionState.ENDED and ended_s < DISMOUNT_S:
+        return state.enable, DriveMode.STOP if state.enable else DriveMode.POWER_OFF
     if session is not SessionState.TRIPPED:
         return False, DriveMode.POWER_OFF
     wanted = {Action.SS1_FAST: DriveMode.FAST_STOP, Action.STO: DriveMode.POWER_OFF}.get(action, DriveMode.STOP)

@@ -88,7 +88,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("drive_lost", p.drive_lost, A.SS1, 0.0, C.ACK, ENG, "The drive does not answer.", _LINK, "IL-12", True),
     Row("drive_fault", p.drive_fault, A.SS1, 0.0, C.ACK, ENG, "The drive reports a fault.", "Read the code on the drive; clear it.", "IL-13", True),
     Row("drive_unidentified", p.drive_unidentified, A.SS1, 0.0, C.ACK, ENG, "The drive is not the one configured.", "Compare the nameplate.", "IL-14", True),
-    Row("watchdog_unattested", p.watchdog_unattested, A.SS1, 0.0, C.ACK, ENG, "The drive's watchdog is off or too long.", "Set it on the drive.", "IL-15", True),
+    Row("watchdog_unattested", p.watchdog_unattested, A.SS1, 0.0, C.ACK, ENG, "The drive's watchdog is off or too long.", "Set it there.", "IL-15", True),
     Row("overspeed", p.overspeed, A.STO, 0.1, C.NEVER, ALL, "The belt ran faster than allowed.", _SERVICE, "IL-16"),
     Row("wrong_direction", p.wrong_direction, A.STO, 0.04, C.NEVER, ALL, "The belt moved in the wrong direction.", _SERVICE, "IL-17"),
     Row("standstill_motion", p.standstill_motion, A.STO, 0.1, C.NEVER, ALL, "The belt moved although it should stand.", _SERVICE, "IL-18"),
@@ -118,6 +118,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("journal_unhealthy", p.journal_unhealthy, A.WARN, 0.0, C.GONE, ALL, "The journal cannot be written.", "Free space on its disk.", "IL-42"),
 )
 INDEX: Final = {row.id: index for index, row in enumerate(ROWS)}
+_PREDICATES: Final = tuple((index, row.predicate) for index, row in enumerate(ROWS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +138,22 @@ class Cause:
 
 def evaluate(causes: tuple[Cause, ...], view: View, engaged: bool, now_s: float) -> tuple[Cause, ...]:
     """All causes after this step, in table order. A latched one keeps its first instant; a quiet row is not in the result."""
+    wrong = [index for index, predicate in _PREDICATES if predicate(view)]
+    if not wrong and not causes:
+        return ()
+    after = {c.row: c if not c.present else Cause(c.row, c.since_s, False, True) for c in causes if c.active and ROWS[c.row].clears is not Clears.GONE}
     before = {cause.row: cause for cause in causes}
-    after: list[Cause] = []
-    for index, row in enumerate(ROWS):
-        old = before.get(index)
-        if not row.predicate(view):
-            if old is not None and old.active and row.clears is not Clears.GONE:
-                after.append(old if not old.present else Cause(index, old.since_s, False, True))
-            continue
+    for index in wrong:
+        row, old = ROWS[index], before.get(index)
         in_scope = engaged or row.scope is Scope.ALWAYS
-        if old is None:
-            after.append(Cause(index, now_s, True, in_scope and row.debounce_s <= 0.0))
+        if old is None or not (old.active or old.present):
+            after[index] = Cause(index, now_s, True, in_scope and row.debounce_s <= 0.0)
         elif old.active:
-            after.append(old if old.present else Cause(index, old.since_s, True, True))
-        elif in_scope and now_s - old.since_s >= row.debounce_s:
-            after.append(Cause(index, now_s, True, True))
+            after[index] = old if old.present else Cause(index, old.since_s, True, True)
         else:
-            after.append(old)
-    return tuple(after)
+            acts = in_scope and now_s - old.since_s >= row.debounce_s
+            after[index] = Cause(index, now_s, True, True) if acts else old
+    return tuple(after[index] for index in sorted(after))
 
 
 def verdict(causes: tuple[Cause, ...]) -> Action:

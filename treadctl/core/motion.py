@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from treadctl.core.sample import BeltMotion, ChannelId, Direction, Sample
-from treadctl.core.setup import Setup
+from treadctl.core.setup import Setup, safety_channels
 
 SLOPE_TAU_S: Final = 0.25  # long enough to ride over the dip of one foot strike
 STANDSTILL_HOLD_S: Final = 0.3
@@ -65,7 +65,7 @@ def untrusted(sample: Sample, setup: Setup) -> tuple[ChannelId, ...]:
     """The fitted safety channels that are stale, absent, implausible, frozen or not a number, in a fixed order."""
     limit = setup.sensor_age_limit_s
     bad: list[ChannelId] = []
-    for channel in setup.safety_channels:
+    for channel in safety_channels(setup.fitted):
         value = getattr(sample, channel).fresh(limit)
         if value is None:
             bad.append(channel)

@@ -60,10 +60,12 @@ class Walk:
         index = self.arm.program.index_at(elapsed_s)
         if index is None:
             return replace(self, elapsed_s=elapsed_s, moving_s=moving_s, finished=True)
-        entered = index != self.segment
-        asked = self.arm.program.segments[index].prompts if entered else ()
-        prompts = self.prompts + tuple(p for p in asked if p not in self.prompts)
-        return replace(self, segment=index, elapsed_s=elapsed_s, moving_s=moving_s, prompts=prompts)
+        prompts = self.prompts
+        if index != self.segment:
+            prompts += tuple(p for p in self.arm.program.segments[index].prompts if p not in prompts)
+        return Walk(
+            self.arm, self.limits, index, elapsed_s, moving_s, False, self.held, prompts, self.answers, self.pressed_since_s, self.pressed_last_s
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
@@ -54,7 +55,8 @@ class Setup:
     start_hold_s: float = 1.0
     rails: RailThresholds = RailThresholds()
 
-    @property
-    def safety_channels(self) -> tuple[ChannelId, ...]:
-        """The fitted channels whose loss stops the belt, in a fixed order."""
-        return tuple(c for c in ChannelId if c in self.fitted and c not in {ChannelId.HEART_RATE, ChannelId.PRESENCE})
+
+@cache
+def safety_channels(fitted: frozenset[ChannelId]) -> tuple[ChannelId, ...]:
+    """The fitted channels whose loss stops the belt, in a fixed order."""
+    return tuple(c for c in ChannelId if c in fitted and c not in {ChannelId.HEART_RATE, ChannelId.PRESENCE})
