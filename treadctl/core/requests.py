@@ -11,10 +11,13 @@ from treadctl.core.messages import ArmOrder, Origin, Reply, Request, RequestKind
 from treadctl.core.predicates import View
 from treadctl.core.program import Block, Hands, Person, Segment
 from treadctl.core.prompts import PromptKind
+from treadctl.core.sample import Sample
 from treadctl.core.session import MOVING, Event, SessionState, follow
+from treadctl.core.setup import Setup
 from treadctl.core.units import newton_from_percent_body_weight
 
 HOLD_GAP_S: Final = 0.3  # a start button not renewed for so long counts as released
+NOT_STILL: Final = "The belt has not been proven to stand still."
 STOPPING_REQUESTS: Final = frozenset({RequestKind.STOP, RequestKind.END})
 REMOTE_REQUESTS: Final = frozenset({RequestKind.STOP, RequestKind.END, RequestKind.HOLD})
 
@@ -118,26 +121,25 @@ class _Desk:
     replies: list[Reply] = field(default_factory=list)
 
 
-def start_blockers(walk: Walk, causes: tuple[Cause, ...], settled: bool, view: View) -> tuple[str, ...]:
-    """Every reason in words why the belt may not start now; empty when it may."""
-    reasons = [ROWS[cause.row].sentence for cause in blockers(causes)]
+def start_blockers(walk: Walk, causes: tuple[Cause, ...], settled: bool, setup: Setup, sample: Sample) -> tuple[tuple[str, str], ...]:
+    """Every reason why the belt may not start now, as (id, sentence); empty when it may."""
+    reasons = [(cause.id, ROWS[cause.row].sentence) for cause in blockers(causes)]
     if not settled:
-        reasons.append("The belt has not been proven to stand still.")
+        reasons.append(("standstill", NOT_STILL))
     if walk.arm is None:
-        return (*reasons, "No program is armed.")
-    reasons.extend(walk.arm.preflight)
+        return (*reasons, ("not_armed", "No program is armed."))
+    reasons.extend(("preflight", sentence) for sentence in walk.arm.preflight)
     if not walk.arm.checklist.complete:
-        reasons.append("The attendant has not confirmed every point of the checklist.")
+        reasons.append(("checklist", "The attendant has not confirmed every point of the checklist."))
     first = walk.arm.program.segments[0]
-    if first.hands is Hands.ON and first.speed_mps > 0.0 and not _hands_on(view, walk.arm.person):
-        reasons.append("The program wants both hands on the rails.")
+    if first.hands is Hands.ON and first.speed_mps > 0.0 and not _hands_on(setup, sample, walk.arm.person):
+        reasons.append(("hands", "The program wants both hands on the rails."))
     return tuple(reasons)
 
 
-def _hands_on(view: View, person: Person) -> bool:
-    least = newton_from_percent_body_weight(view.setup.rails.contact_percent, person.mass_kg)
-    limit = view.setup.sensor_age_limit_s
-    left, right = view.sample.rail_left.fresh(limit), view.sample.rail_right.fresh(limit)
+def _hands_on(setup: Setup, sample: Sample, person: Person) -> bool:
+    least = newton_from_percent_body_weight(setup.rails.contact_percent, person.mass_kg)
+    left, right = sample.rail_left.fresh(setup.sensor_age_limit_s), sample.rail_right.fresh(setup.sensor_age_limit_s)
     return left is not None and right is not None and left >= least and right >= least
 
 
@@ -187,10 +189,10 @@ def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
     if desk.session is not SessionState.ARMED:
         return ("No program is armed.",)
     walk, now = desk.walk, desk.now_s
-    reasons = start_blockers(walk, desk.causes, desk.settled, desk.view)
+    reasons = start_blockers(walk, desk.causes, desk.settled, desk.view.setup, desk.view.sample)
     if reasons:
         desk.walk = replace(walk, pressed_since_s=None)
-        return reasons
+        return tuple(sentence for _, sentence in reasons)
     released = walk.pressed_since_s is None or not (now - walk.pressed_last_s <= HOLD_GAP_S)
     since = now if released or walk.pressed_since_s is None else walk.pressed_since_s
     desk.walk = replace(walk, pressed_since_s=since, pressed_last_s=now)
@@ -218,7 +220,7 @@ def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in {SessionState.TRIPPED, SessionState.ENDED}:
         return ("There is nothing to reset.",)
     if not desk.settled:
-        return ("The belt has not been proven to stand still.",)
+        return (NOT_STILL,)
     left = [c for c in acknowledge(desk.causes) if c.active]
     if left:
         return tuple(ROWS[c.row].sentence + " " + ROWS[c.row].remedy for c in left)

@@ -1,0 +1,112 @@
+"""Control loop: steps the core on each safety-relevant sample, each request and each tick, and carries its output to the drive at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from treadctl.core.controller import Inputs, Output, State, initial_state, step
+from treadctl.core.messages import Request
+from treadctl.core.setup import Setup
+from treadctl.daemon.collector import Collector
+from treadctl.daemon.lateness import Lateness
+from treadctl.ports import BeltDrive, Clock, DriveReport, EnableOutput, SensorFrame
+
+
+class Recorder(Protocol):
+    """Where inputs and outputs go. Never blocks; `healthy` False forbids a new start and nothing else."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether what is appended will be kept."""
+        ...
+
+    def append_step(self, now_s: float, inputs: Inputs, output: Output, state: State) -> None:
+        """Take one step's inputs and output, and the state after it."""
+        ...
+
+
+class ControlLoop:
+    """One machine under control. Call `start` on the running loop; feed `on_frame`, `on_report` and `ask`; `close` ends it.
+
+    `observer(before, after, output)` is told of every step after the output has gone to the drive; it must be quick.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        drive: BeltDrive,
+        enable: EnableOutput,
+        recorder: Recorder,
+        clock: Clock,
+        observer: Callable[[State, State, Output], None] | None = None,
+    ) -> None:
+        self.state = initial_state(setup, clock())
+        self.output: Output | None = None
+        self.lateness = Lateness()
+        self.steps = 0
+        self._drive = drive
+        self._enable = enable
+        self._recorder = recorder
+        self._clock = clock
+        self._observer = observer
+        self._collector = Collector(setup.fitted)
+        self._requests: list[Request] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin ticking on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._tick()
+
+    def close(self) -> None:
+        """Stop ticking. The drive's lease runs out by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop = None
+
+    def on_frame(self, frame: SensorFrame) -> None:
+        """Take a sensor frame; step at once where it matters."""
+        if self._collector.take_frame(frame):
+            self.step()
+
+    def on_report(self, report: DriveReport) -> None:
+        """Take a drive report; step at once where it matters."""
+        if self._collector.take_report(report):
+            self.step()
+
+    def ask(self, request: Request) -> None:
+        """Take a request of a person and decide on it at once."""
+        self._requests.append(request)
+        self.step()
+
+    def step(self) -> Output:
+        """Sample, decide, act, record: in this order, so that nothing stands between the verdict and the wire."""
+        now_s = self._clock()
+        requests = tuple(self._requests)
+        self._requests.clear()
+        inputs = Inputs(self._collector.sample(now_s), requests, self._recorder.healthy)
+        before = self.state
+        self.state, output = step(before, inputs, now_s)
+        self._drive.apply(output.order)
+        self._enable.set_enable(output.enable)
+        self.output = output
+        self.steps += 1
+        self.lateness.note(now_s - before.now_s - before.setup.tick_s)
+        self._recorder.append_step(now_s, inputs, output, self.state)
+        if self._observer is not None:
+            self._observer(before, self.state, output)
+        return output
+
+    def _tick(self) -> None:
+        if self._loop is None:
+            return
+        tick_s = self.state.setup.tick_s
+        wait_s = self.state.now_s + tick_s - self._clock()
+        if self.steps == 0 or wait_s <= 0.0005:
+            self.step()
+            wait_s = tick_s
+        self._timer = self._loop.call_later(wait_s, self._tick)
