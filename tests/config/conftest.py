@@ -90,7 +90,7 @@ class FakeLink:
     def __init__(self, config_model: type[Any]) -> None:
         self.config_model = config_model
 
-    def build(self, config: Any, clock: Callable[[], float]) -> object:
+    def build(self, config: object, clock: Callable[[], float]) -> object:
         raise AssertionError("reading a machine file opens nothing")
 
 
@@ -100,17 +100,17 @@ class FakeDevice:
         self.config_model = config_model
         self.link_kinds = frozenset(link_kinds)
 
-    def address(self, config: Any) -> int | None:
+    def address(self, config: object) -> int | None:
         return getattr(config, "unit", None)
 
-    def build(self, config: Any, link: object, clock: Callable[[], float]) -> object:
+    def build(self, config: object, link: object, clock: Callable[[], float]) -> object:
         raise AssertionError("reading a machine file opens nothing")
 
 
 class KnowingDevice(FakeDevice):
     """A family that says itself what it measures."""
 
-    def channels(self, config: Any) -> frozenset[ChannelId]:
+    def channels(self, config: object) -> frozenset[ChannelId]:
         return frozenset({ChannelId.ESTOP, ChannelId.HEART_RATE})
 
 

@@ -34,6 +34,7 @@ _WORDS: Final = {
     "too_long": "allows at most {max_length}",
     "string_too_short": "must not be empty",
     "finite_number": "must be a finite number",
+    "union_tag_invalid": "kind must be one of {expected_tags}",
 }
 
 

@@ -1,1 +1,28 @@
-"""prescription."""
+"""Prescriptions: profile files, the person's caps, preflight, and the program they compile to."""
+
+from treadctl.prescription.compile import compile_program
+from treadctl.prescription.frame import REFERENCE, MachineFrame, frame_of
+from treadctl.prescription.person import Person, load_person, person_from_options, person_limits, session_limits
+from treadctl.prescription.plan import Plan, make_plan
+from treadctl.prescription.preflight import Finding, preflight, refusals
+from treadctl.prescription.profile import Profile, load_profile, profile_sha256
+
+__all__ = [
+    "REFERENCE",
+    "Finding",
+    "MachineFrame",
+    "Person",
+    "Plan",
+    "Profile",
+    "compile_program",
+    "frame_of",
+    "load_person",
+    "load_profile",
+    "make_plan",
+    "person_from_options",
+    "person_limits",
+    "preflight",
+    "profile_sha256",
+    "refusals",
+    "session_limits",
+]

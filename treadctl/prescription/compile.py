@@ -1,0 +1,143 @@
+"""From profile to program: flattened, checked against every limit, frozen. Nothing is ever clamped: what does not fit is refused by name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from treadctl.config.toml_file import join_place
+from treadctl.core.limits import Limits, tighter
+from treadctl.core.program import Block, Hands, Program, Segment
+from treadctl.core.units import kmh_from_mps
+from treadctl.errors import TreadctlError
+from treadctl.prescription.person import NO_CAP
+from treadctl.prescription.profile import MAX_SEGMENTS, BeltEntry, FloorEntry, Profile, RoundsEntry, profile_sha256
+
+TOLERANCE: Final = 1e-9  # relative: a speed converted from km/h equals the limit it was written as
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSegment:
+    """A segment and where in the profile it was written, for errors: `main[2]` and its label."""
+
+    place: str
+    segment: Segment
+
+    @property
+    def moves(self) -> bool:
+        """Whether the belt moves in it."""
+        return self.segment.speed_mps > 0.0
+
+
+def flatten(profile: Profile) -> tuple[PlacedSegment, ...]:
+    """Every segment in order, steps and rounds written out. TC121 where there are too many to walk."""
+    placed: list[PlacedSegment] = []
+    for block, entries in profile.blocks():
+        for index, entry in enumerate(entries):
+            placed.extend(_placed(profile, block, f"{block.value}[{index + 1}]", entry))
+            if len(placed) > MAX_SEGMENTS:
+                raise TreadctlError("bad_profile", profile.name, f"more than {MAX_SEGMENTS} segments")
+    return tuple(placed)
+
+
+def compile_program(profile: Profile, machine: Limits, person: Limits | None = None) -> Program:
+    """The frozen program of a profile, or TC120 / TC121 naming segment, value, limit and remedy.
+
+    `person` holds the person's caps (infinite where there is none). The result depends on the profile alone: limits decide whether there is one.
+    """
+    placed = flatten(profile)
+    check_limits(profile, placed, machine, person if person is not None else NO_CAP)
+    segments = tuple(item.segment for item in placed)
+    return Program(name=profile.name, facing=profile.facing, segments=segments, profile_sha256=profile_sha256(profile))
+
+
+def check_limits(profile: Profile, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> None:
+    """TC120 for the first segment beyond a limit, TC121 for one too short for its own ramp."""
+    limits = tighter(machine, person)
+    for item in placed:
+        segment = item.segment
+        ceiling = f"max_speed_{segment.direction.value}_mps"
+        _within(profile, item, "speed", segment.speed_mps, ceiling, machine, person)
+        _within(profile, item, "grade", segment.grade_percent, "max_grade_percent", machine, person)
+    moving_s = sum(item.segment.duration_s for item in placed if item.moves)
+    if not moving_s <= limits.max_duration_s * (1.0 + TOLERANCE):
+        whose, limit_s = _whose("max_duration_s", machine, person)
+        detail = f"{moving_s:.0f} s on the moving belt, the limit of the {whose} is {limit_s:.0f} s: shorten the main block"
+        raise TreadctlError("beyond_machine", join_place(profile.name, "whole session"), detail)
+    _check_ramps(profile, placed, limits)
+
+
+def ramp_time_s(from_mps: float, to_mps: float, limits: Limits) -> float:
+    """Seconds from one speed to another at the limits' slopes. Rounding by jerk adds about slope/jerk (0.25 s at 0.25 m/s²) and is left out."""
+    slope = limits.max_acceleration_mps2 if to_mps > from_mps else limits.max_deceleration_mps2
+    if from_mps == to_mps:
+        return 0.0
+    return abs(to_mps - from_mps) / slope if slope > 0.0 else math.inf
+
+
+def _placed(profile: Profile, block: Block, place: str, entry: BeltEntry | FloorEntry | RoundsEntry) -> list[PlacedSegment]:
+    if isinstance(entry, FloorEntry):
+        floor = Segment(block, entry.label, entry.duration_s, 0.0, profile.direction, 0.0, Hands.FREE, entry.prompts)
+        return [PlacedSegment(place, floor)]
+    if isinstance(entry, RoundsEntry):
+        return [
+            PlacedSegment(f"{place}.parts[{number + 1}]", _round_label(item.segment, round_number + 1, entry.repeat))
+            for round_number in range(entry.repeat)
+            for number, part in enumerate(entry.parts)
+            for item in _placed(profile, block, place, part)
+        ]
+    stretches = entry.stretches()
+    made: list[PlacedSegment] = []
+    for number, (speed_mps, duration_s) in enumerate(stretches):
+        label = entry.label if len(stretches) == 1 else f"{entry.label} ({number + 1} of {len(stretches)})"
+        segment = Segment(block, label, duration_s, speed_mps, entry.direction or profile.direction, entry.grade_percent, entry.hands, entry.prompts)
+        made.append(PlacedSegment(place, segment))
+    return made
+
+
+def _round_label(segment: Segment, number: int, repeat: int) -> Segment:
+    label = f"{segment.label} [{number}/{repeat}]"
+    return Segment(segment.block, label, segment.duration_s, segment.speed_mps, segment.direction, segment.grade_percent, segment.hands, segment.prompts)
+
+
+def _whose(field: str, machine: Limits, person: Limits) -> tuple[str, float]:
+    of_machine, of_person = float(getattr(machine, field)), float(getattr(person, field))
+    return ("person", of_person) if of_person < of_machine else ("machine", of_machine)
+
+
+def _within(profile: Profile, item: PlacedSegment, what: str, value: float, field: str, machine: Limits, person: Limits) -> None:
+    whose, limit = _whose(field, machine, person)
+    if value <= limit * (1.0 + TOLERANCE):
+        return
+    if what == "speed":
+        shown, allowed = _speed_words(value), _speed_words(limit)
+        words = f"{what} {shown} {item.segment.direction.value}, the limit of the {whose} is {allowed} ({field})"
+    else:
+        words = f"{what} {value:g} %, the limit of the {whose} is {limit:g} % ({field})"
+    raise TreadctlError("beyond_machine", segment_place(profile, item), words)
+
+
+def segment_place(profile: Profile, item: PlacedSegment) -> str:
+    """How an error names a segment: profile, place in the file, label."""
+    return f'{join_place(profile.name, item.place)} "{item.segment.label}"'
+
+
+def _speed_words(speed_mps: float) -> str:
+    return f"{kmh_from_mps(speed_mps):.2f} km/h ({speed_mps:.3f} m/s)"
+
+
+def _check_ramps(profile: Profile, placed: tuple[PlacedSegment, ...], limits: Limits) -> None:
+    speed_mps, grade_percent, direction = 0.0, 0.0, profile.direction
+    for item in placed:
+        segment = item.segment
+        start_mps = 0.0 if segment.direction is not direction else speed_mps
+        ramp_s = ramp_time_s(start_mps, segment.speed_mps, limits)
+        if not ramp_s <= segment.duration_s:
+            detail = f"reaching {_speed_words(segment.speed_mps)} takes {ramp_s:.1f} s, the segment lasts {segment.duration_s:g} s"
+            raise TreadctlError("bad_profile", segment_place(profile, item), detail)
+        grade_s = abs(segment.grade_percent - grade_percent) / limits.max_grade_rate_percent_per_s
+        if not grade_s <= segment.duration_s:
+            detail = f"reaching {segment.grade_percent:g} % of grade takes {grade_s:.0f} s, the segment lasts {segment.duration_s:g} s"
+            raise TreadctlError("bad_profile", segment_place(profile, item), detail)
+        speed_mps, grade_percent, direction = segment.speed_mps, segment.grade_percent, segment.direction
