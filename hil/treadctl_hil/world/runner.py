@@ -149,7 +149,8 @@ class Runner:
         if self._p.grab_rail:
             onset_s = now + (self._rng.uniform(0.30, 0.42) if self._hands.on else self._rng.uniform(0.36, 0.50))
             grip_bw = self._hands.grab(onset_s)
-        self._balance.begin(math.radians(self._rng.uniform(3.0, 5.0)), self._rng.uniform(0.03, 0.12), grip_bw, now + self._rng.uniform(0.20, 0.30))
+        self._balance.begin(math.radians(self._rng.uniform(3.0, 5.0)), self._rng.uniform(0.03, 0.12), grip_bw,
+                            now + self._rng.uniform(0.20, 0.30), abs(self._delayed[-1]))
         self.posture = "losing_balance"
         self._clock.note("loss_of_balance", why)
 
