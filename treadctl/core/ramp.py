@@ -20,7 +20,8 @@ REST = Ramp()
 def advance(ramp: Ramp, target_mps: float, dt_s: float, up_mps2: float, down_mps2: float, jerk_mps3: float) -> Ramp:
     """One step of `dt_s` toward the target.
 
-    The slope never leaves [-down, up], changes by at most jerk x dt, and is eased out so that the target is met without overshoot.
+    The slope never leaves [-down, up], changes by at most jerk x dt, and is eased out so that the target is met without overshoot. One thing is
+    not eased: with the target below the speed, speeding up ends at once, for "no faster" means now.
     Anything not finite, or a limit that is not positive, gives rest: there is no speed that could be trusted.
     """
     finite = math.isfinite(ramp.speed_mps + ramp.acceleration_mps2 + target_mps + dt_s + up_mps2 + down_mps2 + jerk_mps3)
@@ -32,7 +33,8 @@ def advance(ramp: Ramp, target_mps: float, dt_s: float, up_mps2: float, down_mps
     # The largest slope from which the jerk limit still brings the slope to zero exactly at the target (one step of look-ahead).
     eased = math.sqrt(2.0 * jerk_mps3 * abs(gap) + step * step / 4.0) - step / 2.0
     wanted = min(up_mps2, eased) if gap > 0.0 else -min(down_mps2, eased)
-    slope = min(max(wanted, ramp.acceleration_mps2 - step), ramp.acceleration_mps2 + step)
+    before = ramp.acceleration_mps2 if gap > 0.0 else min(ramp.acceleration_mps2, 0.0)
+    slope = min(max(wanted, before - step), before + step)
     slope = min(max(slope, -down_mps2), up_mps2)
     speed = ramp.speed_mps + slope * dt_s
     crossed = (speed - target) * gap > 0.0 or speed == target
@@ -40,7 +42,7 @@ def advance(ramp: Ramp, target_mps: float, dt_s: float, up_mps2: float, down_mps
         return Ramp(target, 0.0)
     if speed <= 0.0:
         return Ramp(0.0, 0.0)
-    if gap > 0.0 and speed > target:  # a lowered target met from below: never above what is asked
+    if gap > 0.0 and speed > target:
         return Ramp(target, 0.0)
     return Ramp(speed, slope)
 
