@@ -27,6 +27,7 @@ FOLLOW_TAU_S: Final = 0.3  # how a belt lags its command, for judging "following
 DISMOUNT_S: Final = 5.0  # torque holds the belt still this long after a normal end, while the person steps off
 SLOWED: Final = 0.5  # SLOW leads to this part of the segment's speed
 CLOCK_STILL_STEPS: Final = 5
+FIRST_ORDER: Final = 1  # the id of the order at power-up: as long as it stands, nothing has been started
 WALKING: Final = MOVING | {SessionState.STOPPING}  # from the start to standstill
 
 
@@ -80,8 +81,8 @@ class State:
 
 
 def initial_state(setup: Setup, now_s: float) -> State:
-    """The state at power-up: tripped, nothing proven, no torque."""
-    return State(setup, now_s, SessionState.TRIPPED, DriveOrder(DriveMode.POWER_OFF, 0.0, Direction.FORWARD, None, 1), order_at_s=now_s)
+    """The state at power-up: tripped, nothing proven, enable off. A belt still moving is ramped down first, then loses its torque."""
+    return State(setup, now_s, SessionState.TRIPPED, DriveOrder(DriveMode.STOP, 0.0, Direction.FORWARD, None, FIRST_ORDER), order_at_s=now_s)
 
 
 def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
@@ -112,7 +113,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
         walk.moving_s if walking else 0.0, walking and walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
     )  # fmt: skip
-    engaged = walking or not motion.settled
+    engaged = walking or (state.order.order_id > FIRST_ORDER and not motion.settled)
     causes = evaluate(state.causes, view, engaged, now)
     action = verdict(causes)
     session = _judge(state.session, action, asked, motion.settled)

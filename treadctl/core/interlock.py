@@ -75,7 +75,7 @@ _ASK = "Let the person step off and rest; ask again before a new start."
 
 ROWS: Final[tuple[Row, ...]] = (
     Row("clock_fault", p.clock_broken, A.STO, 0.0, C.ACK, ALL, "The computer's clock stood still or jumped.", "Change the computer if it recurs.", "IL-01"),
-    Row("not_proven", p.not_proven, A.STO, 0.0, C.ACK, ALL, "The pull cord is not yet proven.", "Pull the cord, clip it on, then reset.", "IL-02"),
+    Row("not_proven", p.not_proven, A.SS1, 0.0, C.ACK, ALL, "The pull cord is not yet proven.", "Pull the cord, clip it on, then reset.", "IL-02"),
     Row("pull_cord_cut", p.cord_open_wired, A.STO, 0.0, C.ACK, ENG, "The pull cord was pulled; it cut the power.", _RECLIP, "IL-03"),
     Row("pull_cord", p.cord_open, A.SS1_FAST, 0.0, C.ACK, ENG, "The pull cord was pulled.", _RECLIP, "IL-04"),
     Row("cord_discrepancy", p.cord_discrepancy, A.STO, 0.05, C.NEVER, ALL, "The two contacts of the pull cord disagree.", _SERVICE, "IL-05"),

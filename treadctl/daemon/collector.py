@@ -24,9 +24,7 @@ class Collector:
         urgent = False
         for reading in frame.readings:
             known = self._latest.get(reading.channel)
-            if reading.channel in _LEVELS:
-                urgent = True
-            elif known is None or known[1].value is not reading.value or known[1].quality is not reading.quality:
+            if reading.channel in _LEVELS or known is None or known[1].value is not reading.value or known[1].quality is not reading.quality:
                 urgent = True
             self._latest[reading.channel] = (frame.at_s, reading)
         return urgent

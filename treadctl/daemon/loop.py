@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from treadctl.core.controller import Inputs, Output, State, initial_state, step
+from treadctl.core.controller import Inputs, Output, State, step
 from treadctl.core.messages import Request
-from treadctl.core.setup import Setup
+from treadctl.core.sample import Sample
 from treadctl.daemon.collector import Collector
 from treadctl.daemon.lateness import Lateness
 from treadctl.ports import BeltDrive, Clock, DriveReport, EnableOutput, SensorFrame
@@ -35,14 +35,14 @@ class ControlLoop:
 
     def __init__(
         self,
-        setup: Setup,
+        first: State,
         drive: BeltDrive,
         enable: EnableOutput,
         recorder: Recorder,
         clock: Clock,
         observer: Callable[[State, State, Output], None] | None = None,
     ) -> None:
-        self.state = initial_state(setup, clock())
+        self.state = first
         self.output: Output | None = None
         self.lateness = Lateness()
         self.steps = 0
@@ -51,7 +51,7 @@ class ControlLoop:
         self._recorder = recorder
         self._clock = clock
         self._observer = observer
-        self._collector = Collector(setup.fitted)
+        self._collector = Collector(first.setup.fitted)
         self._requests: list[Request] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,6 +67,10 @@ class ControlLoop:
             self._timer.cancel()
             self._timer = None
         self._loop = None
+
+    def sample(self) -> Sample:
+        """Everything measured, with the ages of this instant: for watchers, not for deciding."""
+        return self._collector.sample(self._clock())
 
     def on_frame(self, frame: SensorFrame) -> None:
         """Take a sensor frame; step at once where it matters."""

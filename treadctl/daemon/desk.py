@@ -1,0 +1,59 @@
+"""Desk: turns what came over the control socket into requests of the core. Profiles are compiled here, at rest, before anything is armed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from treadctl.config.machine import MachineConfig
+from treadctl.core.messages import ArmOrder, Checklist, Origin, Request, RequestKind
+from treadctl.core.session import SessionState
+from treadctl.errors import TreadctlError
+from treadctl.ipc.messages import ArmArgs, ReceivedRequest
+from treadctl.prescription.compile import compile_program
+from treadctl.prescription.profile import load_profile
+
+AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
+
+
+class Desk:
+    """`ask` is where core requests go; `refuse(id, reasons)` answers what never reaches the core."""
+
+    def __init__(
+        self,
+        config: MachineConfig,
+        session: Callable[[], SessionState],
+        ask: Callable[[Request], None],
+        refuse: Callable[[str, tuple[str, ...]], None],
+    ) -> None:
+        self._config = config
+        self._session = session
+        self._ask = ask
+        self._refuse = refuse
+
+    def take(self, received: ReceivedRequest) -> None:
+        """Hand one request on. A stop goes first and straight through."""
+        arm: ArmOrder | None = None
+        if received.kind is RequestKind.ARM and received.arm is not None:
+            if self._session() not in AT_REST:  # compiling takes milliseconds; nobody may be on the move meanwhile
+                self._refuse(received.id, (f"A program can be armed at rest only; the session is {self._session().value}.",))
+                return
+            try:
+                arm = self._order(received.arm)
+            except TreadctlError as error:
+                self._refuse(received.id, (str(error),))
+                return
+        who = received.who or f"uid {received.peer.uid}"
+        self._ask(Request(received.kind, received.id, who, received.origin, received.expires_s, arm, received.answer))
+
+    def _order(self, args: ArmArgs) -> ArmOrder:
+        limits = self._config.core_limits()
+        program = args.program or compile_program(load_profile(Path(args.profile_path or "")), limits)
+        said = args.checklist
+        checklist = Checklist(said.attendant, said.cord_clipped, said.clear_zone, said.shoes)
+        return ArmOrder(program, args.person, limits, checklist)
+
+
+def own_request(kind: RequestKind, name: str, now_s: float) -> Request:
+    """A request of the daemon itself, as on SIGTERM: it can only end things."""
+    return Request(kind, name, "treadctld", Origin.LOCAL, now_s + 1.0)
