@@ -1,8 +1,8 @@
 """Forces of the feet on the belt, from a parametric model: shapes over one step, scaled so that they carry exactly the person's weight.
 
 Walking: two overlapping double-humped stances. Running: one rounded stance, then flight. Fore-aft: braking first, then push-off, no net force.
-Sizes are set from figures: peak vertical 2.8 and fore-aft 0.36 body weights at 4 m/s forward with 28 % flight, the body's speed changing by
-0.2 m/s in each step [M]; backward running lower (about 2.4 [S]), at a higher step frequency and with a longer flight (0.098 against 0.072 s [S]).
+Sizes are set from figures: peak vertical 2.8 and fore-aft 0.38 body weights (braking; push-off less, and longer) at 4 m/s forward with 28 %
+flight, the body's speed changing by 0.2 m/s in each step [M]; backward running lower (about 2.4 [S]), at a higher step frequency and with a longer flight (0.098 against 0.072 s [S]).
 Walking fore-aft sizes are such that a heavy belt ripples as the one recorded does (1.6 %) [D].
 """
 
@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 SAMPLES: Final = 250  # per step
+_BRAKING_SHARE: Final = 0.46  # of a running stance: between one recorded runner (0.53 [M]) and the belt's slowest instant before mid-stance published [S]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _duty(speed_mps: float, backward: bool, running: bool) -> float:
 def _shapes(speed_mps: float, backward: bool, running: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
     duty = _duty(speed_mps, backward, running)
     hump = 0.15 + 0.12 * speed_mps
-    fore_aft_peak = (0.36 * (speed_mps / 4.0) ** 0.5 if running else min(0.30, 0.13 * speed_mps)) * (0.85 if backward else 1.0)
+    fore_aft_peak = (0.38 * (speed_mps / 4.0) ** 0.5 if running else min(0.30, 0.13 * speed_mps)) * (0.85 if backward else 1.0)
     power = 1.5 if backward else 2.0
     vertical, fore_aft = [], []
     for k in range(SAMPLES):
@@ -74,5 +75,8 @@ def _shapes(speed_mps: float, backward: bool, running: bool) -> tuple[tuple[floa
 def _fore_aft_of_foot(s: float, running: bool) -> float:
     """One stance, not yet scaled. Walking peaks at a sixth of stance, while the other foot still pushes off: most of both cancels on the belt."""
     if running:
-        return math.sin(2.0 * math.pi * s) ** 3
+        if s < _BRAKING_SHARE:
+            return math.sin(math.pi * s / _BRAKING_SHARE) ** 2
+        push = (s - _BRAKING_SHARE) / (1.0 - _BRAKING_SHARE)
+        return -_BRAKING_SHARE / (1.0 - _BRAKING_SHARE) * math.sin(math.pi * push) ** 2
     return math.sin(2.0 * math.pi * s) + 0.4 * math.sin(4.0 * math.pi * s)

@@ -40,7 +40,7 @@ class Runner:
         "_drift_mps",
         "_foot_share",
         "_fore_aft",
-        "_gait_hz",
+        "_gait_hz", "_grab_onset_s",
         "_hands",
         "_left_step",
         "_loads",
@@ -78,6 +78,7 @@ class Runner:
         self._calm_from_s = clock.now_s
         self._stumble_from_s = self._stumble_until_s = clock.now_s
         self._trip_n = 0.0
+        self._grab_onset_s = math.inf
         self._body_mps = 0.0
         self._loads = (0.0, 0.0)
         self._loads_step = -1
@@ -110,7 +111,7 @@ class Runner:
 
     def dismount(self) -> None:
         """Step off to the side."""
-        self._hands.tear_off(self._clock.now_s)
+        self._lose_rail()
         self.posture = "off"
         self.fz_n = self.fx_n = 0.0
         self._balance.begin(0.0, 0.0, 0.0, 0.0)
@@ -149,6 +150,7 @@ class Runner:
         if self._p.grab_rail:
             onset_s = now + (self._rng.uniform(0.30, 0.42) if self._hands.on else self._rng.uniform(0.36, 0.50))
             grip_bw = self._hands.grab(onset_s)
+            self._grab_onset_s = onset_s
         self._balance.begin(math.radians(self._rng.uniform(3.0, 5.0)), self._rng.uniform(0.03, 0.12), grip_bw,
                             now + self._rng.uniform(0.20, 0.30), abs(self._delayed[-1]))
         self.posture = "losing_balance"
@@ -158,7 +160,7 @@ class Runner:
         """A fall nothing can prevent: knees give way, hands slip."""
         if self.posture in ("off", "off_belt", "down"):
             return
-        self._hands.tear_off(self._clock.now_s)
+        self._lose_rail()
         self._balance.begin(0.25, 1.5, 0.0, math.inf, hopeless=True)
         self.posture = "losing_balance"
         self._clock.note("fall")
@@ -224,6 +226,9 @@ class Runner:
         posture = self.posture
         if posture in ("off", "off_belt", "down"):
             return
+        if self._grab_onset_s <= self._clock.now_s:
+            self._clock.note("grab", at_s=self._grab_onset_s)
+            self._grab_onset_s = math.inf
         if posture == "losing_balance":
             self._try_balance(belt_mps)
         elif posture == "stumbling":
@@ -276,9 +281,6 @@ class Runner:
 
     def _try_balance(self, belt_mps: float) -> None:
         now = self._clock.now_s
-        burst = self._hands.bursts[-1] if self._hands.bursts else None
-        if burst is not None and now - _LOOK_S < burst.onset_s <= now:
-            self._clock.note("grab", f"{burst.left_n:.0f} N left, {burst.right_n:.0f} N right at its peak", burst.onset_s)
         outcome = self._balance.step(_LOOK_S, now, abs(belt_mps), self._hands.grip_level(now))
         if outcome == "recovered":
             self._hands.release(now + 0.5)
@@ -291,7 +293,7 @@ class Runner:
             self._go_down("impact", belt_mps)
 
     def _go_down(self, name: str, belt_mps: float) -> None:
-        self._hands.tear_off(self._clock.now_s)
+        self._lose_rail()
         self.posture = "down"
         self._body_mps = 0.0
         self._trip_n = 0.0
@@ -332,8 +334,12 @@ class Runner:
         if self.position_m > self._deck_m:
             self._leave_belt()
 
-    def _leave_belt(self) -> None:
+    def _lose_rail(self) -> None:
         self._hands.tear_off(self._clock.now_s)
+        self._grab_onset_s = math.inf
+
+    def _leave_belt(self) -> None:
+        self._lose_rail()
         self.posture = "off_belt"
         self.fz_n = self.fx_n = self._trip_n = 0.0
         self._clock.note("off_belt", "rear")
