@@ -78,7 +78,7 @@ class MotorConfig(Strict):
 
 
 class BoardConfig(Strict):
-    channels: list[str]
+    channels: tuple[ChannelId, ...]
 
 
 class IoConfig(Strict):

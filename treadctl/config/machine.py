@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,8 @@ def _own_part(model: type[BaseModel], table: Mapping[str, Any], common: frozense
 def _checked(model: type[BaseModel], table: Mapping[str, Any], common: type[LinkTable | DeviceTable], source: TomlFile, section: str) -> BaseModel:
     own = _own_part(model, table, frozenset(key.value for key in common))
     try:
-        return model.model_validate(own)
+        # By way of JSON, so that a strict model may use tuples, sets and enumerations: TOML has only lists and texts. A date stays a text.
+        return model.model_validate_json(json.dumps(own, default=str, allow_nan=False))
     except ValidationError as error:
         raise first_problem(error, model, own, source.place, (section,)) from error
 

@@ -131,7 +131,7 @@ def _walk(model: type[BaseModel], table: object, location: Sequence[str | int]) 
             continue
         present = isinstance(table, dict) and part in table
         if not present and not (last and part in _keys(models)):
-            models = [m for m in models if _tag_of(m) == part] or models
+            models = [m for m in models if part in _tags_of(m)] or models
             continue
         path.append(part)
         table = table[part] if isinstance(table, dict) and present else None
@@ -140,9 +140,10 @@ def _walk(model: type[BaseModel], table: object, location: Sequence[str | int]) 
     return path, models
 
 
-def _tag_of(model: type[BaseModel]) -> object:
+def _tags_of(model: type[BaseModel]) -> tuple[object, ...]:
+    """The names under which a union knows a model: the values its `kind` may have."""
     field = model.model_fields.get("kind")
-    return field.default if field is not None else None
+    return get_args(field.annotation) if field is not None else ()
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

@@ -65,8 +65,8 @@ class Margin:
 
     @property
     def touched(self) -> bool:
-        """Whether less than 5 % of the limit is left."""
-        return self.left <= TOUCH * self.limit
+        """Whether something is asked and less than 5 % of the limit is left."""
+        return self.asked > 0.0 and self.left <= TOUCH * self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def plot_plan(plan: Plan, out: Path) -> None:
     _draw_speed(speed_axes, plan)
     _draw_grade(grade_axes, plan)
     figure.suptitle(title_of(plan), fontsize=11)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     metadata = {"Date": None} if out.suffix.lower() == ".svg" else {}
     try:
         with rc_context({"svg.hashsalt": "treadctl", "svg.fonttype": "none"}):
@@ -84,7 +85,6 @@ def _draw_speed(axes: Any, plan: Plan) -> None:  # noqa: ANN401  matplotlib brin
             axes.plot((row.starts_s + row.waits_s) / 60.0, 0.0, marker="^", color="#555555", clip_on=False)
     axes.set_ylabel("belt speed, km/h")
     axes.set_ylim(bottom=0.0)
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def _draw_grade(axes: Any, plan: Plan) -> None:  # noqa: ANN401  matplotlib brings no types
