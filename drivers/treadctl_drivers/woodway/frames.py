@@ -95,7 +95,7 @@ def reply_length(command: Command) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply whose code and length fit the command asked. Exactly one of `error` None and `data` empty holds for a refusal."""
+    """A reply whose code, length and digits fit the command asked. A refusal has an `error` and no data."""
 
     command: Command
     data: bytes
@@ -103,28 +103,30 @@ class Reply:
 
 
 class MismatchError(ValueError):
-    """The bytes received are not a reply to the command asked."""
+    """The bytes received are not a reply to the command asked, or mean nothing."""
 
 
-def reply_complete(command: Command, received: bytes | bytearray) -> bool:
-    """Whether enough bytes are in to judge: a wrong or refusing first byte is enough, a good one asks for its whole length."""
+def decode_reply(command: Command, received: bytes) -> Reply | None:
+    """The reply to `command` at the start of `received`; None = not whole yet. Its digits are checked too.
+
+    Raises MismatchError for a foreign code or a digit out of range.
+    """
     if not received:
-        return False
-    return received[0] != reply_code(command) or len(received) >= reply_length(command)
-
-
-def decode_reply(command: Command, received: bytes | bytearray) -> Reply:
-    """The reply to `command`. Raises MismatchError for a foreign code, a wrong length or trailing bytes."""
-    if not received:
-        raise MismatchError("no byte received")
+        return None
     code = received[0]
-    if code in _ERRORS and len(received) == 1:
+    if code in _ERRORS:
         return Reply(command, b"", ErrorCode(code))
     if code != reply_code(command):
         raise MismatchError(f"{code:02X}h does not answer {int(command):02X}h")
-    if len(received) != reply_length(command):
-        raise MismatchError(f"{len(received)} bytes answer {int(command):02X}h, not {reply_length(command)}")
-    return Reply(command, bytes(received[1:]))
+    length = reply_length(command)
+    if len(received) < length:
+        return None
+    data = bytes(received[1:length])
+    if command is Command.READ_SPEED:
+        decode_speed(data)
+    elif command is Command.READ_ELEVATION:
+        decode_elevation(data)
+    return Reply(command, data)
 
 
 def decode_speed(data: bytes) -> tuple[int, Direction]:
