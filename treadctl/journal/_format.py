@@ -152,6 +152,11 @@ def _prefix(body: bytes) -> bytes:
     return checked + struct.pack("<I", zlib.crc32(body, zlib.crc32(checked)))
 
 
+def header_length(prefix: bytes) -> int:
+    """The length of the header that a prefix announces; 0 for what is no prefix."""
+    return int(PREFIX.unpack(prefix)[3]) if len(prefix) == PREFIX.size and prefix.startswith(MAGIC) else 0
+
+
 def unpack_header(data: bytes) -> tuple[Header, int]:
     """The header at the start of `data` and its length with prefix. Raises FormatError, or VersionError for a sound one of another version."""
     if data[: len(MAGIC)] != MAGIC[: len(data)]:

@@ -6,9 +6,7 @@ Every node keeps one promise: what is read equals, bit for bit, what was written
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
 from enum import Enum
-from operator import attrgetter
 from typing import Final
 
 StepClock = tuple[float, float]  # now_s and the now_s of the value the change is against
@@ -319,80 +317,3 @@ class ChoiceNode(Node):
 
     def advance(self, before: object, clock: StepClock) -> object:
         return self._member(before)[1].advance(before, clock)
-
-
-class StructNode(Node):
-    """A dataclass. In full: its fields in order. As a change: one bit a field, then the changes of the fields whose bit is set."""
-
-    def __init__(self, cls: type, names: tuple[str, ...], nodes: tuple[Node, ...], build: Callable[..., object]) -> None:
-        self.cls = cls
-        self.nodes = nodes
-        self.build = build
-        self.moves = any(node.moves for node in nodes)
-        self.mask_size = (len(names) + 7) // 8
-        self._get = _fields_getter(names)
-        self._change = tuple((1 << index, node.moves, node.delta) for index, node in enumerate(nodes))
-
-    def full(self, value: object) -> bytes:
-        if type(value) is not self.cls:
-            raise CodecError(f"{value!r} is not a {self.cls.__name__}")
-        return b"".join([node.full(part) for node, part in zip(self.nodes, self._get(value), strict=True)])
-
-    def read(self, cursor: Cursor) -> object:
-        return self._make([node.read(cursor) for node in self.nodes])
-
-    def delta(self, value: object, before: object, clock: StepClock) -> bytes:
-        if value is before and not self.moves:
-            return b""
-        if type(value) is not self.cls:
-            raise CodecError(f"{value!r} is not a {self.cls.__name__}")
-        mask = 0
-        parts = []
-        for (bit, moves, delta), new, old in zip(self._change, self._get(value), self._get(before), strict=True):
-            if new is old and not moves:
-                continue
-            change = delta(new, old, clock)
-            if change:
-                mask |= bit
-                parts.append(change)
-        return mask.to_bytes(self.mask_size, "little") + b"".join(parts) if mask else b""
-
-    def read_delta(self, cursor: Cursor, before: object, clock: StepClock) -> object:
-        mask = int.from_bytes(cursor.take(self.mask_size), "little")
-        if mask == 0 or mask >> len(self.nodes):
-            raise CodecError(f"{mask:#x} is no field mask of {self.cls.__name__}")
-        return self._make(
-            [
-                node.read_delta(cursor, old, clock) if mask >> index & 1 else node.advance(old, clock)
-                for index, (node, old) in enumerate(zip(self.nodes, self._get(before), strict=True))
-            ]
-        )
-
-    def advance(self, before: object, clock: StepClock) -> object:
-        if not self.moves:
-            return before
-        return self._make([node.advance(old, clock) for node, old in zip(self.nodes, self._get(before), strict=True)])
-
-    def _make(self, parts: Iterable[object]) -> object:
-        try:
-            return self.build(*parts)
-        except (TypeError, ValueError) as error:
-            raise CodecError(f"{self.cls.__name__} refuses its recorded fields: {error}") from error
-
-
-def _fields_getter(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
-    """A function from a value to the tuple of its fields."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    if not names:
-
-        def nothing(value: object) -> tuple[object, ...]:
-            return ()
-
-        return nothing
-    only = attrgetter(names[0])
-
-    def one(value: object) -> tuple[object, ...]:
-        return (only(value),)
-
-    return one

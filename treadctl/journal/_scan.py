@@ -12,6 +12,7 @@ from typing import BinaryIO
 from treadctl.journal._format import (
     BATCH,
     HASH_SIZE,
+    MAGIC,
     MAX_HEADER,
     MAX_RAW,
     NO_HEAD,
@@ -22,11 +23,12 @@ from treadctl.journal._format import (
     Header,
     Kinds,
     first_head,
+    header_length,
     unpack_batch_header,
     unpack_header,
 )
 
-_ZERO_TAIL = 16  # that many zero bytes up to the end of the file are a write the disk never finished
+_ZERO_TAIL = 4  # so many zero bytes up to the end of the file are a write the disk never finished; a hash ends so once in 2^32
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,12 @@ class SegmentScan:
             self._read_header(file)
 
     def _read_header(self, file: BinaryIO) -> None:
-        data = file.read(PREFIX.size + MAX_HEADER)
+        data = file.read(PREFIX.size)
+        data += file.read(min(MAX_HEADER, header_length(data)))
         try:
             self.header, length = unpack_header(data)
         except FormatError as error:
-            cut = not error.complete or not any(data)
-            self.flaw = Flaw(cut, 0, None, str(error))
+            self.flaw = Flaw(not error.complete or _unfilled(data + file.read(MAX_HEADER), self.size_bytes), 0, None, str(error))
             return
         self.head = first_head(data[:length])
         self.sound_bytes = length
@@ -165,6 +167,12 @@ class SegmentScan:
         tail = data + file.read(1 << 20)
         unfilled = tail.endswith(bytes(_ZERO_TAIL)) and not file.read(1) and len(tail.rstrip(b"\0")) < len(data)
         self.flaw = Flaw(ends_early or unfilled, offset, self.next_sequence, message)
+
+
+def _unfilled(data: bytes, size_bytes: int) -> bool:
+    """Whether a bad header is one whose last part the disk never wrote: zeros from somewhere within it to the end of the file."""
+    written = data.rstrip(b"\0")
+    return size_bytes <= len(data) and len(data) - len(written) >= _ZERO_TAIL and MAGIC.startswith(written[: len(MAGIC)])
 
 
 def unpack_payload(batch: StoredBatch) -> bytes:

@@ -34,8 +34,8 @@ from treadctl.journal._nodes import (
     SetNode,
     StepClock,
     StrNode,
-    StructNode,
 )
+from treadctl.journal._struct import StructNode
 
 __all__ = ["Codec", "CodecError", "Cursor", "SchemaError", "StepClock"]
 

@@ -103,7 +103,8 @@ def _look_through(path: Path) -> _Contents | None:
     first_ns = last_ns = scan.header.wall_ns
     stops = []
     for count, batch in enumerate(scan.skim()):
-        end_ns = batch.wall_ns + int(max(0.0, batch.last_s - batch.first_s) * 1e9)
+        length_s = batch.last_s - batch.first_s
+        end_ns = batch.wall_ns + (int(length_s * 1e9) if 0.0 < length_s < 3600.0 else 0)  # a broken clock is no length
         last_ns = max(last_ns, end_ns)
         if Kinds.STOP in batch.kinds:
             stops += [batch.wall_ns, end_ns]

@@ -40,7 +40,7 @@ class WriterOptions:
     queued: int = 128
     retry_s: float = 0.5
     min_free_bytes: int = 32 * 1024 * 1024
-    free_check_s: float = 5.0
+    free_check_batches: int = 25  # about every 5 s
     retention: Retention = Retention()
 
 
@@ -99,7 +99,7 @@ class JournalWriter(Generic[I, O, C, S]):
         self._disk_reason = ""
         self._codec_reason = ""
         self._dropped_batches = 0
-        self._next_free_check_s = -1.0
+        self._batches_to_free_check = 0
         self._is_short = False
         self._thinner = Thinner(directory, self._options.retention)
         found = self._appender.found
@@ -242,7 +242,7 @@ class JournalWriter(Generic[I, O, C, S]):
                 batch.state = None
                 continue
             self._durable_steps = batch.first_step + batch.steps
-            self._disk_reason = self._free_space_reason(batch.last_s)
+            self._disk_reason = self._free_space_reason()
             if began:
                 self._thin(batch)
             return True
@@ -256,9 +256,10 @@ class JournalWriter(Generic[I, O, C, S]):
         self._disk_reason = ""
         return True
 
-    def _free_space_reason(self, now_s: float) -> str:
-        if not (now_s < self._next_free_check_s):
-            self._next_free_check_s = now_s + self._options.free_check_s
+    def _free_space_reason(self) -> str:
+        self._batches_to_free_check -= 1
+        if self._batches_to_free_check < 0:
+            self._batches_to_free_check = self._options.free_check_batches
             try:
                 free = self._storage.free_bytes(self._appender.directory)
             except OSError as error:
