@@ -8,7 +8,7 @@ import pytest
 from treadctl.core.limits import Limits
 from treadctl.core.sample import Facing
 from treadctl.errors import TreadctlError
-from treadctl.prescription import REFERENCE, Person, Profile, compile_program, person_from_options, person_limits, session_limits
+from treadctl.prescription import REFERENCE, Person, Profile, check_program, compile_program, person_from_options, person_limits, session_limits
 
 Read = Callable[..., Profile]
 
@@ -144,3 +144,36 @@ def test_a_bad_person_is_one_numbered_error(options: dict[str, object], code: st
 def test_the_core_gets_mass_and_stop_answers() -> None:
     core = person(caps={"max_dizziness": 2.0, "max_heart_rate_per_min": 140.0}).core(allowance_s=600.0)
     assert (core.mass_kg, core.max_dizziness, core.max_rpe, core.max_heart_rate_per_min, core.allowance_s) == (70.0, 2.0, 17.0, 140.0, 600.0)
+
+
+def test_a_compiled_program_passes_the_check_again(profile: Read) -> None:
+    check_program(compile_program(profile(), REFERENCE.limits), REFERENCE.limits)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"speed_mps": 2.3}, "TC120"),
+        ({"speed_mps": float("nan")}, "TC121"),
+        ({"speed_mps": float("inf")}, "TC120"),
+        ({"speed_mps": -0.5}, "TC121"),
+        ({"grade_percent": float("nan")}, "TC121"),
+        ({"grade_percent": -1.0}, "TC121"),
+        ({"duration_s": float("nan")}, "TC121"),
+        ({"duration_s": float("inf")}, "TC121"),
+        ({"duration_s": 0.0}, "TC121"),
+        ({"duration_s": 0.5}, "TC121"),
+        ({"duration_s": 5000.0}, "TC120"),
+    ],
+)
+def test_a_program_from_elsewhere_is_held_to_the_same_limits(profile: Read, changes: dict[str, float], code: str) -> None:
+    program = compile_program(profile(), REFERENCE.limits)
+    altered = tuple(replace(segment, **changes) if index == 1 else segment for index, segment in enumerate(program.segments))
+    with pytest.raises(TreadctlError) as caught:
+        check_program(replace(program, segments=altered), REFERENCE.limits)
+    assert caught.value.kind.code == code
+
+
+def test_a_program_without_segments_is_refused(profile: Read) -> None:
+    with pytest.raises(TreadctlError, match="no segments"):
+        check_program(replace(compile_program(profile(), REFERENCE.limits), segments=()), REFERENCE.limits)

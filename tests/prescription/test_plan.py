@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from treadctl.cli.profile import app
 from treadctl.core.sample import ChannelId
 from treadctl.errors import TreadctlError
-from treadctl.prescription import REFERENCE, Finding, Profile, make_plan, person_from_options, preflight, refusals
+from treadctl.prescription import REFERENCE, Finding, Profile, compile_program, make_plan, person_from_options, preflight, prepare, refusals
 from treadctl.prescription.describe import clock, plan_data, stop_sentence
 from treadctl.prescription.person import Rule
 from treadctl.prescription.plan import fitting_speed_mps
@@ -250,3 +250,20 @@ def test_a_person_file_and_single_values_are_not_mixed(write: Write, tmp_path: P
     assert CliRunner().invoke(app, ["check", str(write()), "--person", str(person)]).exit_code == 0
     mixed = CliRunner().invoke(app, ["check", str(write()), "--person", str(person), "--mass-kg", "80"])
     assert (mixed.exit_code, "not both" in mixed.output) == (2, True)
+
+
+def test_prepare_gives_what_an_arm_order_needs(profile: Read) -> None:
+    walker = {"mass_kg": 70.0, "experience": "walker", "screening": CLEAR, "sessions_last_7_days": 0, "caps": {"max_speed_mps": 0.7}}
+    ready = prepare(profile(), REFERENCE, person_from_options(walker), allowance_s=900.0)
+    assert ready.program == compile_program(profile(), REFERENCE.limits)
+    assert (ready.limits.max_speed_reverse_mps, ready.limits.max_speed_forward_mps) == (0.7, 0.7)
+    assert (ready.person.mass_kg, ready.person.allowance_s, ready.preflight) == (70.0, 900.0, ())
+
+
+def test_prepare_shows_what_the_person_forbids_and_raises_what_the_machine_forbids(profile: Read) -> None:
+    slow = person_from_options({"mass_kg": 70.0, "screening": CLEAR, "caps": {"max_speed_mps": 0.3}})
+    assert any("the limit of the person" in sentence for sentence in prepare(profile(), REFERENCE, slow).preflight)
+    with pytest.raises(TreadctlError, match="must require the harness"):
+        prepare(profile(FAST), REFERENCE, slow)
+    with pytest.raises(TreadctlError, match="the limit of the machine"):
+        prepare(profile(("speed_mps = 0.5", "speed_mps = 2.3"), HARNESS), REFERENCE, slow)

@@ -47,25 +47,41 @@ def compile_program(profile: Profile, machine: Limits, person: Limits | None = N
     `person` holds the person's caps (infinite where there is none). The result depends on the profile alone: limits decide whether there is one.
     """
     placed = flatten(profile)
-    check_limits(profile, placed, machine, person if person is not None else NO_CAP)
+    check_limits(profile.name, placed, machine, person if person is not None else NO_CAP)
     segments = tuple(item.segment for item in placed)
     return Program(name=profile.name, facing=profile.facing, segments=segments, profile_sha256=profile_sha256(profile))
 
 
-def check_limits(profile: Profile, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> None:
+def check_program(program: Program, machine: Limits, person: Limits | None = None) -> None:
+    """Check a program that was compiled elsewhere: the same refusals as `compile_program`, and TC121 for what no profile could have said."""
+    placed = tuple(PlacedSegment(f"segments[{number + 1}]", segment) for number, segment in enumerate(program.segments))
+    if not placed:
+        raise TreadctlError("bad_profile", program.name, "it has no segments")
+    if len(placed) > MAX_SEGMENTS:
+        raise TreadctlError("bad_profile", program.name, f"more than {MAX_SEGMENTS} segments")
+    for item in placed:
+        segment = item.segment
+        if not (0.0 < segment.duration_s < math.inf):
+            raise TreadctlError("bad_profile", segment_place(program.name, item), f"a length of {segment.duration_s} s")
+        if not (segment.speed_mps >= 0.0 and segment.grade_percent >= 0.0):
+            raise TreadctlError("bad_profile", segment_place(program.name, item), "speed and grade are magnitudes, not negative and not NaN")
+    check_limits(program.name, placed, machine, person if person is not None else NO_CAP)
+
+
+def check_limits(name: str, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> None:
     """TC120 for the first segment beyond a limit, TC121 for one too short for its own ramp."""
     limits = tighter(machine, person)
     for item in placed:
         segment = item.segment
         ceiling = f"max_speed_{segment.direction.value}_mps"
-        _within(profile, item, "speed", segment.speed_mps, ceiling, machine, person)
-        _within(profile, item, "grade", segment.grade_percent, "max_grade_percent", machine, person)
+        _within(name, item, "speed", segment.speed_mps, ceiling, machine, person)
+        _within(name, item, "grade", segment.grade_percent, "max_grade_percent", machine, person)
     moving_s = sum(item.segment.duration_s for item in placed if item.moves)
     if not moving_s <= limits.max_duration_s * (1.0 + TOLERANCE):
         whose, limit_s = _whose("max_duration_s", machine, person)
         detail = f"{moving_s:.0f} s on the moving belt, the limit of the {whose} is {limit_s:.0f} s: shorten the main block"
-        raise TreadctlError("beyond_machine", join_place(profile.name, "whole session"), detail)
-    _check_ramps(profile, placed, limits)
+        raise TreadctlError("beyond_machine", join_place(name, "whole session"), detail)
+    _check_ramps(name, placed, limits)
 
 
 def ramp_time_s(from_mps: float, to_mps: float, limits: Limits) -> float:
@@ -106,7 +122,7 @@ def _whose(field: str, machine: Limits, person: Limits) -> tuple[str, float]:
     return ("person", of_person) if of_person < of_machine else ("machine", of_machine)
 
 
-def _within(profile: Profile, item: PlacedSegment, what: str, value: float, field: str, machine: Limits, person: Limits) -> None:
+def _within(name: str, item: PlacedSegment, what: str, value: float, field: str, machine: Limits, person: Limits) -> None:
     whose, limit = _whose(field, machine, person)
     if value <= limit * (1.0 + TOLERANCE):
         return
@@ -115,29 +131,29 @@ def _within(profile: Profile, item: PlacedSegment, what: str, value: float, fiel
         words = f"{what} {shown} {item.segment.direction.value}, the limit of the {whose} is {allowed} ({field})"
     else:
         words = f"{what} {value:g} %, the limit of the {whose} is {limit:g} % ({field})"
-    raise TreadctlError("beyond_machine", segment_place(profile, item), words)
+    raise TreadctlError("beyond_machine", segment_place(name, item), words)
 
 
-def segment_place(profile: Profile, item: PlacedSegment) -> str:
+def segment_place(name: str, item: PlacedSegment) -> str:
     """How an error names a segment: profile, place in the file, label."""
-    return f'{join_place(profile.name, item.place)} "{item.segment.label}"'
+    return f'{join_place(name, item.place)} "{item.segment.label}"'
 
 
 def _speed_words(speed_mps: float) -> str:
     return f"{kmh_from_mps(speed_mps):.2f} km/h ({speed_mps:.3f} m/s)"
 
 
-def _check_ramps(profile: Profile, placed: tuple[PlacedSegment, ...], limits: Limits) -> None:
-    speed_mps, grade_percent, direction = 0.0, 0.0, profile.direction
+def _check_ramps(name: str, placed: tuple[PlacedSegment, ...], limits: Limits) -> None:
+    speed_mps, grade_percent, direction = 0.0, 0.0, placed[0].segment.direction
     for item in placed:
         segment = item.segment
         start_mps = 0.0 if segment.direction is not direction else speed_mps
         ramp_s = ramp_time_s(start_mps, segment.speed_mps, limits)
         if not ramp_s <= segment.duration_s:
             detail = f"reaching {_speed_words(segment.speed_mps)} takes {ramp_s:.1f} s, the segment lasts {segment.duration_s:g} s"
-            raise TreadctlError("bad_profile", segment_place(profile, item), detail)
+            raise TreadctlError("bad_profile", segment_place(name, item), detail)
         grade_s = abs(segment.grade_percent - grade_percent) / limits.max_grade_rate_percent_per_s
         if not grade_s <= segment.duration_s:
             detail = f"reaching {segment.grade_percent:g} % of grade takes {grade_s:.0f} s, the segment lasts {segment.duration_s:g} s"
-            raise TreadctlError("bad_profile", segment_place(profile, item), detail)
+            raise TreadctlError("bad_profile", segment_place(name, item), detail)
         speed_mps, grade_percent, direction = segment.speed_mps, segment.grade_percent, segment.direction

@@ -144,7 +144,7 @@ def guard_findings(profile: Profile, frame: MachineFrame) -> tuple[str, ...]:
             stop = _stop(item.segment.speed_mps, frame.limits.protective_deceleration_mps2, frame)
             if not stop.distance_m <= frame.deck_length_m:
                 found.append(
-                    f"{segment_place(profile, item)}: a stop takes {stop.distance_m:.2f} m of belt, the deck of {frame.name} has "
+                    f"{segment_place(profile.name, item)}: a stop takes {stop.distance_m:.2f} m of belt, the deck of {frame.name} has "
                     f"{frame.deck_length_m:.2f} m; faster than {fitting_speed_mps(frame):.2f} m/s the profile must require the harness."
                 )
                 break
@@ -158,7 +158,7 @@ def fitting_speed_mps(frame: MachineFrame) -> float:
 
 
 def _require_guards(profile: Profile, placed: tuple[PlacedSegment, ...], frame: MachineFrame) -> None:
-    check_limits(profile, placed, frame.limits, NO_CAP)
+    check_limits(profile.name, placed, frame.limits, NO_CAP)
     findings = guard_findings(profile, frame)
     if findings:
         raise TreadctlError("beyond_machine", profile.name, findings[0].rstrip("."))
