@@ -2,7 +2,8 @@
 
 Walking: two overlapping double-humped stances. Running: one rounded stance, then flight. Fore-aft: braking first, then push-off, no net force.
 Sizes are set from figures: peak vertical 2.8 and fore-aft 0.38 body weights (braking; push-off less, and longer) at 4 m/s forward with 28 %
-flight, the body's speed changing by 0.2 m/s in each step [M]; backward running lower (about 2.4 [S]), at a higher step frequency and with a longer flight (0.098 against 0.072 s [S]).
+flight, the body's speed changing by 0.2 m/s in each step [M]; backward running lower (about 2.4 [S]), at a higher step frequency and with a
+longer flight (0.098 against 0.072 s [S]).
 Walking fore-aft sizes are such that a heavy belt ripples as the one recorded does (1.6 %) [D].
 """
 
