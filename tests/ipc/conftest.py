@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,6 +23,12 @@ SNAPSHOT = Snapshot(
     prompts=(PromptView("rpe", 90.0),),
     links=(LinkView("drive", 10, 1),),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stray_loop() -> None:
+    """looptime's plugin asks the policy for a loop in synchronous tests; unless told that there is none, 3.11 makes one that nobody closes."""
+    asyncio.set_event_loop(None)
 
 
 class Daemon:
@@ -60,8 +68,6 @@ class RawClient:
         self.received = b""
 
     async def connect(self, silent: bool = False) -> None:
-        import asyncio
-
         outer = self
 
         class Wire(asyncio.Protocol):
@@ -79,8 +85,6 @@ class RawClient:
             self.transport.pause_reading()
 
     def lines(self) -> list[dict[str, object]]:
-        import json
-
         lines = [json.loads(line) for line in self.received.splitlines()]
         self.received = b""
         return lines
