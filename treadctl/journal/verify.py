@@ -168,7 +168,7 @@ class _Check:
             return
         elif previous is not None and previous.state is PreviousState.CUT:
             self._notes.append(f"{scan.path.name} was cut at byte {previous.sound_bytes}, as the next segment records")
-        elif after is None and flaw.cut and is_being_written(scan.path):
+        elif after is None and flaw.cut and (is_being_written(scan.path) or scan.path.stat().st_size != scan.size_bytes):
             self._live = True
             self._notes.append(f"{scan.path.name} is being written")
         else:

@@ -36,6 +36,7 @@ class WriterOptions:
 
     batch_s: float = 0.2
     batch_bytes: int = 64 * 1024
+    batch_steps: int = 256  # a clock that stands still must not keep a batch open
     segment_bytes: int = 16 * 1024 * 1024
     queued: int = 128
     retry_s: float = 0.5
@@ -198,10 +199,14 @@ class JournalWriter(Generic[I, O, C, S]):
         self.close()
 
     def _submit_if_due(self, now_s: float) -> None:
-        since_s = self._builder.open_since_s
-        # A clock that jumped back, or is not a number, must not keep a batch open for ever.
-        if since_s is not None and (not (0.0 <= now_s - since_s < self._options.batch_s) or self._builder.size >= self._options.batch_bytes):
-            self._submit(self._builder.take())
+        builder, options = self._builder, self._options
+        since_s = builder.open_since_s
+        if since_s is None:
+            return
+        # A clock that jumped back, or is not a number, must not keep a batch open either.
+        young = 0.0 <= now_s - since_s < options.batch_s
+        if not young or builder.batch_steps >= options.batch_steps or builder.size >= options.batch_bytes:
+            self._submit(builder.take())
 
     def _submit(self, batch: Batch[S] | None) -> None:
         if batch is None:
