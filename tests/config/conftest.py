@@ -119,6 +119,7 @@ def registry() -> FixedRegistry:
     return FixedRegistry(
         links={"bus": FakeLink(BusConfig), "line": FakeLink(LineConfig)},
         drivers={
+            "greedy": FakeDevice("sensor", BoardConfig, {"bus"}),
             "motor": FakeDevice("drive", MotorConfig, {"bus"}),
             "board": FakeDevice("sensor", BoardConfig, {"line"}),
             "io": FakeDevice("sensor", IoConfig, {"bus"}),

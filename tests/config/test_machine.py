@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from treadctl.config import FixedRegistry, InstalledRegistry, MachineConfig, load_machine
+from treadctl.config import FixedRegistry, InstalledRegistry, MachineConfig, load_machine, read_toml
 from treadctl.core.sample import ChannelId
 from treadctl.core.setup import CordWiring
 from treadctl.errors import TreadctlError
@@ -69,7 +69,7 @@ def test_channels_worth_fitting_are_named_with_what_is_lost(load: Load) -> None:
         ('"cord_a", "cord_b"]\nsensor', '"cord_a", "cord_b", "harness"]\nsensor', "TC112", "safety > proof", "no device provides harness"),
         ("unit = 2", "unit = 1", "TC106", "devices[2]", "unit 1 on link bus is already drive"),
         ('kind = "line"', 'kind = "carrier_pigeon"', "TC107", "links.line > kind", "installed: bus, line"),
-        ('driver = "board"', 'driver = "bord"', "TC107", "devices[1] > driver", "installed: board, io, knowing_io, motor"),
+        ('driver = "board"', 'driver = "bord"', "TC107", "devices[1] > driver", "installed: board, greedy, io, knowing_io, motor"),
         ('driver = "board"', 'driver = "motor"', "TC104", "devices[1] > driver", "belongs in [drive]"),
         ('driver = "motor"', 'driver = "io"', "TC104", "drive > driver", "belongs in [[devices]]"),
         ('link = "line"', 'link = "lime"', "TC108", "devices[1] > link", "bus, line"),
@@ -188,3 +188,29 @@ def test_a_driver_that_cannot_be_imported_is_an_error_for_people(monkeypatch: py
 def test_the_configuration_never_imports_drivers_by_itself() -> None:
     sources = (Path(sys.modules["treadctl.config"].__file__ or "").parent).glob("*.py")
     assert not [path.name for path in sources if "treadctl_drivers" in path.read_text(encoding="utf-8")]
+
+
+def test_the_core_is_told_every_figure_that_differs_from_its_default(load: Load) -> None:
+    setup = load(
+        ("drive_watchdog_limit_s = 0.5", "drive_watchdog_limit_s = 0.3\nstop_reaction_s = 0.25"),
+        ("drive_age_limit_s = 0.25", "drive_age_limit_s = 0.15"),
+        ("sensor_age_limit_s = 0.1", "sensor_age_limit_s = 0.06"),
+        ("[enable]", "[daemon]\ntick_s = 0.01\n[enable]"),
+    ).core_setup()
+    assert (setup.watchdog_limit_s, setup.stop_reaction_s, setup.drive_age_limit_s) == (0.3, 0.25, 0.15)
+    assert (setup.sensor_age_limit_s, setup.tick_s) == (0.06, 0.01)
+
+
+@pytest.mark.parametrize("place", ["a = nan", "[a]\nb = -inf", "a = [1.0, nan]", "a = [{ b = inf }]"])
+def test_no_number_that_is_not_finite_gets_past_the_reading(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "any.toml"
+    path.write_text(f"format = 1\n{place}\n", encoding="utf-8")
+    with pytest.raises(TreadctlError, match="not a quantity a belt can be given") as caught:
+        read_toml(path)
+    assert caught.value.kind.code == "TC104"
+
+
+def test_a_device_that_wants_its_link_alone_is_refused_where_others_already_are(refusal: Refusal) -> None:
+    error = refusal(('driver = "board"\nlink = "line"', 'driver = "greedy"\nlink = "bus"'))
+    assert error.kind.code == "TC106"
+    assert "devices[1]" in error.place

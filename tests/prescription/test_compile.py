@@ -11,6 +11,8 @@ from treadctl.errors import TreadctlError
 from treadctl.prescription import REFERENCE, Person, Profile, check_program, compile_program, person_from_options, person_limits, session_limits
 
 Read = Callable[..., Profile]
+STEEP = replace(REFERENCE.limits, max_grade_percent=10.0)
+LUMBAR = {"severe_osteoporosis": False, "vestibular_dysfunction": False, "lumbar_problem": True, "ankle_problem": False}
 
 
 def refused(read: Profile, machine: Limits = REFERENCE.limits, person: Limits | None = None) -> TreadctlError:
@@ -64,6 +66,11 @@ def test_a_segment_too_short_for_its_grade_is_refused(profile: Read) -> None:
     assert "takes 242 s, the segment lasts 120 s" in error.detail
 
 
+def test_after_a_change_of_direction_the_ramp_starts_from_standstill(profile: Read) -> None:
+    turned = profile(("minutes = 2\nspeed_mps = 0.5", 'seconds = 1.5\nspeed_mps = 0.5\ndirection = "forward"'))
+    assert "takes 2.0 s, the segment lasts 1.5 s" in refused(turned).detail
+
+
 def test_limits_that_are_not_a_number_allow_nothing(profile: Read) -> None:
     assert refused(profile(), replace(REFERENCE.limits, max_speed_reverse_mps=float("nan"))).kind.code == "TC120"
 
@@ -109,11 +116,18 @@ def test_a_person_never_widens_the_machine() -> None:
         ({"experience": "runner", "own_forward_speed_mps": 3.0}, Facing.CONSOLE, "max_speed_forward_mps", 3.0),
         ({"experience": "walker", "age_years": 70}, Facing.CONSOLE, "max_speed_reverse_mps", 3.0 / 3.6),
         ({"usual_minutes": 30.0}, Facing.CONSOLE, "max_duration_s", 900.0),
+        ({}, Facing.CONSOLE, "max_grade_percent", 0.0),
+        ({"experience": "walker"}, Facing.CONSOLE, "max_grade_percent", 10.0),
+        ({"experience": "walker", "screening": LUMBAR}, Facing.CONSOLE, "max_grade_percent", 0.0),
+        ({"experience": "walker", "screening": LUMBAR}, Facing.CONSOLE, "max_speed_reverse_mps", 3.0 / 3.6),
+        ({"experience": "walker", "caps": {"max_grade_percent": 4.0}}, Facing.CONSOLE, "max_grade_percent", 4.0),
+        ({"experience": "walker", "caps": {"max_acceleration_mps2": 0.15}}, Facing.CONSOLE, "max_acceleration_mps2", 0.15),
+        ({"experience": "walker", "caps": {"max_speed_kmh": 1.8}}, Facing.CONSOLE, "max_speed_forward_mps", 0.5),
         ({"usual_minutes": 30.0, "caps": {"max_minutes": 5.0}}, Facing.CONSOLE, "max_duration_s", 300.0),
     ],
 )
 def test_what_is_known_of_the_person_caps_the_session(options: dict[str, object], facing: Facing, field: str, expected: float) -> None:
-    assert getattr(session_limits(REFERENCE.limits, person(**options), facing), field) == pytest.approx(expected)
+    assert getattr(session_limits(STEEP, person(**options), facing), field) == pytest.approx(expected)
 
 
 def test_a_rule_set_aside_by_a_clinician_no_longer_caps() -> None:

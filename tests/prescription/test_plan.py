@@ -48,6 +48,7 @@ def test_the_belt_stands_before_it_changes_direction_and_the_clock_waits(profile
     turned, back = plan.rows[2:4]
     assert turned.waits_s == pytest.approx(0.25 / 0.8)
     assert (turned.from_mps, turned.segment.direction.value) == (0.0, "forward")
+    assert turned.distance_m == pytest.approx(0.25**2 / 1.6 + 0.5 * 120.0 - 0.5**2 / 0.5)
     assert back.starts_s == turned.ends_s == pytest.approx(90.0 + 0.25 / 0.8 + 120.0)
     assert {m.name for m in plan.margins} >= {"max_speed_forward_mps", "max_speed_reverse_mps"}
 
@@ -57,6 +58,7 @@ def test_a_profile_that_ends_moving_is_ramped_down_by_the_protective_ramp(profil
     plan = make_plan(ends_moving, REFERENCE)
     assert plan.ramp_down_s == pytest.approx(0.25 / 0.9)
     assert plan.total_s == pytest.approx(450.0 + 0.25 / 0.9)
+    assert plan.distance_m == pytest.approx(sum(row.distance_m for row in plan.rows) + 0.25**2 / 1.8)
 
 
 def test_the_worst_stop_counts_the_reaction_and_is_judged_against_the_deck(profile: Read) -> None:
@@ -148,6 +150,18 @@ def test_each_rule_refuses_by_itself(profile: Read, options: dict[str, object], 
 def test_an_ankle_is_a_note_and_no_refusal(profile: Read) -> None:
     (found,) = findings(profile(), screening=CLEAR | {"ankle_problem": True})
     assert (found.rule, found.refuses) == (Rule.ANKLE, False)
+
+
+def test_a_note_stays_a_note_whatever_is_overridden(profile: Read) -> None:
+    override = {"rule": "ankle", "by": "A clinician", "role": "physiotherapist", "reason": "looked at it this morning"}
+    (found,) = findings(profile(), screening=CLEAR | {"ankle_problem": True}, overrides=[override])
+    assert found.set_aside_by == ""
+
+
+def test_a_guard_that_is_not_fitted_is_among_the_refusals(profile: Read) -> None:
+    bare = replace(REFERENCE, fitted=REFERENCE.fitted - {ChannelId.HARNESS})
+    walker = person_from_options({"mass_kg": 70.0, "experience": "walker", "screening": CLEAR, "sessions_last_7_days": 0})
+    assert [f.rule for f in preflight(profile(HARNESS), walker, bare)] == [Rule.GUARDS]
 
 
 def test_a_named_clinician_may_set_a_rule_aside_and_is_recorded(profile: Read) -> None:

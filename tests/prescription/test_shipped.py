@@ -11,7 +11,7 @@ from treadctl.config import InstalledRegistry, MachineConfig, load_machine, read
 from treadctl.core.program import Block, Hands
 from treadctl.core.prompts import PromptKind
 from treadctl.errors import TreadctlError
-from treadctl.prescription import REFERENCE, frame_of, load_profile, make_plan, person_from_options, preflight, refusals
+from treadctl.prescription import REFERENCE, frame_of, load_person, load_profile, make_plan, person_from_options, preflight, refusals
 from treadctl.prescription.compile import flatten
 from treadctl.prescription.profile import FloorEntry
 from treadctl.prescription.schema import MODELS, main, schema_text, stale
@@ -86,6 +86,13 @@ def test_each_shipped_profile_can_be_walked_on_each_shipped_machine(path: Path, 
 def test_the_reference_frame_is_the_example_machine() -> None:
     frame = frame_of(load_machine(ROOT / "profiles" / "machines" / "altivar-rtu.toml", AnyRegistry()))
     assert replace(frame, name="reference") == REFERENCE
+
+
+def test_the_drives_own_delay_comes_from_the_machine_file(tmp_path: Path) -> None:
+    text = (ROOT / "profiles" / "machines" / "altivar-rtu.toml").read_text(encoding="utf-8")
+    path = tmp_path / "quick.toml"
+    path.write_text(text.replace("stop_reaction_s = 0.4", "stop_reaction_s = 0.2"), encoding="utf-8")
+    assert frame_of(load_machine(path, AnyRegistry())).reaction_s == pytest.approx(0.3)
 
 
 def test_profiles_and_machines_are_shipped() -> None:
@@ -195,3 +202,17 @@ def test_every_key_of_a_schema_is_described(name: str) -> None:
     for section in (schema, *schema["$defs"].values()):
         for key, field in section.get("properties", {}).items():
             assert field.get("description"), f"{section.get('title')} > {key}"
+
+
+def test_the_example_person_may_do_the_knee_profile_with_the_week_set_aside() -> None:
+    person = load_person(ROOT / "profiles" / "people" / "example.toml")
+    found = preflight(load_profile(ROOT / "profiles" / "knee-oa-retro-walk.toml"), person, REFERENCE)
+    assert refusals(found) == ()
+    assert [finding.rule.value for finding in found if finding.set_aside_by] == ["weekly"]
+
+
+@pytest.mark.parametrize("path", [*PROFILES, *MACHINES], ids=name_of)
+def test_the_first_line_leads_an_editor_to_the_schema(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("#:schema ")
+    assert (path.parent / first.removeprefix("#:schema ")).is_file()
