@@ -10,13 +10,14 @@ from treadctl.core.interlock import ROWS, Action
 from treadctl.core.session import SessionState
 
 Publish = Callable[..., int]
+Scalar = str | int | float | bool | None
 STOPS = frozenset({SessionState.TRIPPED, SessionState.STOPPING})
 
 
 class EventRecorder(Protocol):
     """The journal's side for events."""
 
-    def append_event(self, now_s: float, name: str, details: Mapping[str, str | int | float | bool | None] | None = None, *, urgent: bool = False, stop: bool = False) -> None:
+    def append_event(self, now_s: float, name: str, details: Mapping[str, Scalar] | None = None, *, urgent: bool = False, stop: bool = False) -> None:
         """Record one event; `urgent` and `stop` bring it to the disk at once."""
         ...
 

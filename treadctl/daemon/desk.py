@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from treadctl.config.machine import MachineConfig
-from treadctl.core.messages import ArmOrder, Checklist, Origin, Request, RequestKind
+from treadctl.core.messages import ArmOrder, Origin, Request, RequestKind
 from treadctl.core.session import SessionState
 from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import ArmArgs, ReceivedRequest
-from treadctl.prescription.compile import compile_program
+from treadctl.prescription.compile import check_program, compile_program
+from treadctl.prescription.frame import frame_of
+from treadctl.prescription.plan import guard_findings
 from treadctl.prescription.profile import load_profile
 
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
@@ -47,11 +49,13 @@ class Desk:
         self._ask(Request(received.kind, received.id, who, received.origin, received.expires_s, arm, received.answer))
 
     def _order(self, args: ArmArgs) -> ArmOrder:
-        limits = self._config.core_limits()
-        program = args.program or compile_program(load_profile(Path(args.profile_path or "")), limits)
-        said = args.checklist
-        checklist = Checklist(said.attendant, said.cord_clipped, said.clear_zone, said.shoes)
-        return ArmOrder(program, args.person, limits, checklist)
+        frame = frame_of(self._config)
+        if args.program is not None:
+            check_program(args.program, frame.limits)
+            return ArmOrder(args.program, args.person, frame.limits, args.checklist)
+        profile = load_profile(Path(args.profile_path or ""))
+        program = compile_program(profile, frame.limits)
+        return ArmOrder(program, args.person, frame.limits, args.checklist, guard_findings(profile, frame))
 
 
 def own_request(kind: RequestKind, name: str, now_s: float) -> Request:
