@@ -72,9 +72,17 @@ class LineConfig(Strict):
     port: str
 
 
+class Checked(Strict):
+    address: int = Field(alias="register", description="number of the register")
+
+
 class MotorConfig(Strict):
     unit: int = Field(ge=1, le=247)
     max_speed_mps: float = Field(gt=0.0, description="top speed, m/s")
+    reverse: bool = True
+    watchdog_s: float = 0.5
+    max_grade_percent: float = 0.0
+    checked: tuple[Checked, ...] = ()
 
 
 class BoardConfig(Strict):

@@ -82,6 +82,12 @@ def test_channels_worth_fitting_are_named_with_what_is_lost(load: Load) -> None:
         ("baud = 19200", "baud = 19200\nbuad = 9600", "TC102", "links.bus > buad", "did you mean baud?"),
         ("unit = 1\n", "unit = 300\n", "TC104", "drive > unit", "at most 247"),
         ("unit = 1\nmax_speed_mps = 4.0", "unit = 1\nmax_speed_kmh = 14.4", "TC105", "drive > max_speed_kmh", "max_speed_mps = 4"),
+        ("max_speed_mps = 4.0", "max_speed_mps = 3.5", "TC104", "limits > max_speed_forward_mps", "more than drive > max_speed_mps = 3.5"),
+        ("max_grade_percent = 0.0", "max_grade_percent = 5.0", "TC104", "limits > max_grade_percent", "more than drive > max_grade_percent = 0"),
+        ("max_speed_mps = 4.0", "max_speed_mps = 4.0\nreverse = false", "TC104", "limits > max_speed_reverse_mps", "must be 0"),
+        ("max_speed_mps = 4.0", "max_speed_mps = 4.0\nwatchdog_s = 0.6", "TC104", "drive > watchdog_s", "never be attested"),
+        ("max_speed_mps = 4.0", "max_speed_mps = 4.0\nchecked = [{ registre = 1 }]", "TC102", "drive > checked[1] > registre", "did you mean register?"),
+        ("max_speed_mps = 4.0", "max_speed_mps = 4.0\nchecked = [{}]", "TC103", "drive > checked[1] > register", "number of the register"),
         ('driver = "motor"\n', "", "TC103", "drive > driver", "installed driver"),
         ("format = 1", "format = 2", "TC111", "format", "newer"),
         ("format = 1", "format = 0", "TC111", "format", "older"),
@@ -195,6 +201,7 @@ def test_the_core_is_told_every_figure_that_differs_from_its_default(load: Load)
         ("drive_watchdog_limit_s = 0.5", "drive_watchdog_limit_s = 0.3\nstop_reaction_s = 0.25"),
         ("drive_age_limit_s = 0.25", "drive_age_limit_s = 0.15"),
         ("sensor_age_limit_s = 0.1", "sensor_age_limit_s = 0.06"),
+        ("unit = 1\nmax_speed_mps", "unit = 1\nwatchdog_s = 0.3\nmax_speed_mps"),
         ("[enable]", "[daemon]\ntick_s = 0.01\n[enable]"),
     ).core_setup()
     assert (setup.watchdog_limit_s, setup.stop_reaction_s, setup.drive_age_limit_s) == (0.3, 0.25, 0.15)

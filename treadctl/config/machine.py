@@ -113,6 +113,7 @@ def load_machine(path: Path | str, registry: Registry | None = None) -> MachineC
     _check_addresses((drive, *devices), source)
     fitted = check_channels(((device.section, device.channels) for device in (drive, *devices)), source.place)
     _check_references(file, devices, fitted, source)
+    _check_agreement(file, drive, source)
     return MachineConfig(
         path=source.path,
         sha256=source.sha256,
@@ -224,3 +225,23 @@ def _check_references(file: MachineFile, devices: tuple[DeviceEntry, ...], fitte
     for channel in file.safety.proof:
         if channel not in fitted:
             raise TreadctlError("channel_conflict", join_place(source.place, "safety", "proof"), f"no device provides {channel.value}, so it cannot be proven")
+
+
+def _check_agreement(file: MachineFile, drive: DeviceEntry, source: TomlFile) -> None:
+    """[limits] and [safety] must not promise what the driver's own table denies. Looks only at keys the driver has."""
+    limits, config = file.limits, drive.config
+    denied = (
+        ("limits", "max_speed_forward_mps", limits.max_speed_forward_mps, "max_speed_mps"),
+        ("limits", "max_speed_reverse_mps", limits.max_speed_reverse_mps, "max_speed_mps"),
+        ("limits", "max_grade_percent", limits.max_grade_percent, "max_grade_percent"),
+    )
+    for section, key, asked, own in denied:
+        allowed = getattr(config, own, None)
+        if allowed is not None and asked > allowed:
+            raise TreadctlError("bad_value", join_place(source.place, section, key), f"{asked:g} is more than drive > {own} = {allowed:g}")
+    if getattr(config, "reverse", True) is False and limits.max_speed_reverse_mps > 0.0:
+        raise TreadctlError("bad_value", join_place(source.place, "limits", "max_speed_reverse_mps"), "must be 0: drive > reverse is false")
+    watchdog_s, longest_s = getattr(config, "watchdog_s", None), file.safety.drive_watchdog_limit_s
+    if watchdog_s is not None and watchdog_s > longest_s:
+        detail = f"{watchdog_s:g} is longer than safety > drive_watchdog_limit_s = {longest_s:g}: the drive could never be attested"
+        raise TreadctlError("bad_value", join_place(source.place, drive.section, "watchdog_s"), detail)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from treadctl.config.toml_file import join_place
@@ -106,14 +107,19 @@ def _sentence(detail: ErrorDetails, models: Iterable[type[BaseModel]], key: str)
 
 def _description(models: Iterable[type[BaseModel]], key: str) -> str:
     for model in models:
-        field = model.model_fields.get(key)
+        field = _fields(model).get(key)
         if field is not None and field.description:
             return field.description.rstrip(".")
     return ""
 
 
 def _keys(models: Iterable[type[BaseModel]]) -> frozenset[str]:
-    return frozenset(name for model in models for name in model.model_fields)
+    return frozenset(name for model in models for name in _fields(model))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the name they have in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _walk(model: type[BaseModel], table: object, location: Sequence[str | int]) -> tuple[list[str | int], list[type[BaseModel]]]:
@@ -136,7 +142,7 @@ def _walk(model: type[BaseModel], table: object, location: Sequence[str | int]) 
         path.append(part)
         table = table[part] if isinstance(table, dict) and present else None
         if not last:
-            models = [inner for m in models for inner in _models_in(m.model_fields[part].annotation if part in m.model_fields else None)] or models
+            models = [inner for m in models for inner in _models_in(_fields(m)[part].annotation if part in _fields(m) else None)] or models
     return path, models
 
 
