@@ -13,6 +13,7 @@ from treadctl.ipc.messages import CLIENT_TYPES, MAX_LINE, SERVER_TYPES, TYPE_NAM
 
 M = TypeVar("M", ClientMessage, ServerMessage)
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 STOP_MARK: Final = b'"type":"stop"'
 STOP_HEAD: Final = 200  # bytes in which the mark must stand
 
@@ -65,7 +66,7 @@ def encode(message: Message) -> bytes:
 
 def dump(body: object) -> bytes:
     """Compact JSON as UTF-8, without a newline."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def looks_like_stop(line: bytes) -> bool:

@@ -7,6 +7,7 @@ A whole number is taken where a fraction is wanted, never the other way round, a
 from __future__ import annotations
 
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Hashable, Iterable
@@ -34,30 +35,41 @@ def read(wanted: type[T], value: object, place: str = "") -> T:
 
 def write(value: Any) -> Any:  # noqa: ANN401 — JSON is of no one type
     """What `json.dumps` can encode of a dataclass, such that `read` takes it: numbers that are not finite become null, text is cut and cleaned."""
-    if value is None or value is True or value is False:
+    kind = type(value)
+    if kind is float:
+        return value if -_HUGE <= value <= _HUGE else None
+    if kind is str:
+        return value if len(value) <= MAX_TEXT and value.isprintable() else _printing(value)
+    if kind is bool or kind is int or value is None:
         return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, str):
-        return _printing(str(value))
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, (tuple, list, frozenset)):
+    if kind is tuple:
         return [write(item) for item in value]
+    names = _NAMES.get(kind)
+    if names is not None:
+        return {name: write(getattr(value, name)) for name in names}
+    return _write_rare(value, kind)
+
+
+_HUGE = sys.float_info.max
+_NAMES: dict[type, tuple[str, ...]] = {}  # the fields of each dataclass met so far
+
+
+def _write_rare(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401 — JSON is of no one type
+    if is_dataclass(kind):
+        _NAMES[kind] = tuple(f.name for f in fields(kind))
+        return write(value)
     if isinstance(value, dict):
-        return {str(key): write(item) for key, item in value.items()}
-    return {name: write(getattr(value, name)) for name in _names(cast("Hashable", type(value)))}
+        return {_printing(str(key)): write(item) for key, item in value.items()}
+    if isinstance(value, (list, frozenset)):
+        return [write(item) for item in value]
+    for plain in (str, int, float):  # enumerations and other subclasses
+        if isinstance(value, plain):
+            return write(plain(value))
+    raise TypeError(f"{kind.__name__} cannot be sent")
 
 
 def _printing(text: str) -> str:
-    if text.isprintable() and len(text) <= MAX_TEXT:
-        return text
     return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
-
-
-@cache
-def _names(of: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(of))
 
 
 def _at(place: str, name: str) -> str:
