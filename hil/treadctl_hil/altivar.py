@@ -14,7 +14,7 @@ from typing import Final
 from treadctl_hil.actuator import Actuator
 from treadctl_hil.faults import Switchboard
 from treadctl_hil.measure import Verdict
-from treadctl_hil.modbus import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusError, rtu_valid, writes_of
+from treadctl_hil.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, ModbusError, rtu_valid, writes_of
 
 CMD: Final = 8501
 LFR: Final = 8502
@@ -227,11 +227,11 @@ class Altivar:
     # Points ----------------------------------------------------------------------------------------------------------------------------------
     def read_bit(self, function: int, address: int) -> bool:
         """There are no bits."""
-        raise ModbusError(ILLEGAL_ADDRESS)
+        raise ModbusError(ILLEGAL_FUNCTION)
 
     def write_bit(self, address: int, on: bool) -> None:
         """There are no coils."""
-        raise ModbusError(ILLEGAL_ADDRESS)
+        raise ModbusError(ILLEGAL_FUNCTION)
 
     def read_word(self, function: int, address: int) -> int:
         """Registers of function 3; anything else is an illegal address."""
@@ -250,7 +250,9 @@ class Altivar:
             DEC: self._ramps[DEC] or 42,
             TTO: self._timeout_ds,
         }
-        if function != 3 or address not in words:
+        if function != 3:
+            raise ModbusError(ILLEGAL_FUNCTION)
+        if address not in words:
             raise ModbusError(ILLEGAL_ADDRESS)
         return words[address] & 0xFFFF
 

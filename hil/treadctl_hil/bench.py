@@ -206,13 +206,13 @@ def _check(bench: Bench) -> None:
     for device, name in used.items():
         if name not in bench.wire:
             raise BenchError(f"[{device}] wire = {name!r}: there is no [wire.{name}]")
-    for name in bench.wire:
-        if name not in used.values():
-            raise BenchError(f"[wire.{name}] has no device")
     if bench.io and bench.io.wire == bench.drive.wire and (bench.io.unit == bench.drive.unit or bench.drive.dialect != "altivar"):
         raise BenchError("[io] shares the drive's wire: it needs another unit number, and a drive that speaks Modbus")
     if bench.board is not None:
         _check_board(bench, bench.board)
+    for name in bench.wire:
+        if name not in used.values():
+            raise BenchError(f"[wire.{name}] has no device")
     if bench.drive.dialect == "woodway" and bench.wire[bench.drive.wire].kind != "pty":
         raise BenchError("[drive] the woodway dialect needs a pty")
     if bench.enable.device != "none" and getattr(bench, bench.enable.device) is None:

@@ -90,7 +90,7 @@ class RtuBus:
         if not self._collided and rtu_valid(bytes(self._buffer)):
             self._take()
         else:
-            self._flush = self._scheduler.call_at(burst.last_s + quiet_s, self._give_up)
+            self._flush = self._scheduler.call_at(burst.last_s + quiet_s, self._fell_silent)
 
     def _frame(self, valid: bool, note: str = "") -> Frame:
         first = self._first
@@ -99,6 +99,10 @@ class RtuBus:
         self._buffer.clear()
         self._log.add(frame)
         return frame
+
+    def _fell_silent(self) -> None:
+        if self._line.host_free_s <= self._last_s:  # else more is already under way; the pause before it decides
+            self._give_up()
 
     def _give_up(self) -> None:
         if self._buffer:

@@ -139,6 +139,11 @@ class Line:
         if self.receiver is not None:
             self.receiver.received(burst)
 
+    @property
+    def host_free_s(self) -> float:
+        """The instant at which the host's last byte so far is through."""
+        return self._host_free_s
+
     # device side ---------------------------------------------------------------------------------------------------------------------------
     @property
     def device_free_s(self) -> float:
