@@ -5,6 +5,7 @@ Sizes marked unverified in the parameters are only checked to be what they claim
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from dataclasses import replace
@@ -91,6 +92,22 @@ def test_backward_running_steps_faster_and_flies_longer_at_lower_peaks_than_forw
     assert max(backward.vertical_bw) == pytest.approx(2.4, abs=0.25)
 
 
+def test_steps_vary_a_little_in_time_and_in_force() -> None:
+    world = moving(-1.0)
+    times_s, forces_n, last, peak_n = [], [], world.runner.phase, 0.0
+    for _ in range(30000):
+        world.advance(world.now_s + 0.001)
+        peak_n = max(peak_n, world.runner.fz_n)
+        if world.runner.phase < last:
+            times_s.append(world.now_s)
+            forces_n.append(peak_n)
+            peak_n = 0.0
+        last = world.runner.phase
+    lasted_s = [b - a for a, b in itertools.pairwise(times_s)]
+    assert 0.008 < statistics.pstdev(lasted_s) / statistics.fmean(lasted_s) < 0.05
+    assert 0.008 < statistics.pstdev(forces_n[1:]) / statistics.fmean(forces_n[1:]) < 0.05
+
+
 @pytest.mark.parametrize(
     ("speed_mps", "facing", "posture"),
     [(-1.55, "console", "walking"), (-1.75, "console", "running"), (1.75, "console", "walking"), (1.75, "rear", "running"), (2.3, "console", "running")],
@@ -153,6 +170,15 @@ def test_empty_rail_reads_zero_with_half_to_two_newtons_of_noise() -> None:
     assert 0.5 <= 0.25 * statistics.pstdev(counts) <= 2.0
 
 
+def test_cells_drift_by_a_few_tenths_of_a_newton_a_minute() -> None:
+    world = World(PROMPT, 2, 0.0)
+    means_n = []
+    for minute in range(8):
+        world.advance(60.0 * minute + 10.0)
+        means_n.append(0.25 * statistics.fmean(world.rails.raw_right for _ in range(2000) if loads(world, 0.005)))
+    assert 0.2 < max(means_n) - min(means_n) < 6.0
+
+
 def test_counts_follow_the_load_and_a_broken_wire_reads_the_floor() -> None:
     world = moving(-1.0)
     n = [(world.rails.raw_left - 800) * 0.25 - world.rails.left_n for _ in range(200) if loads(world, 0.005)]
@@ -192,8 +218,22 @@ def test_stumble_is_short_small_and_always_recovered() -> None:
         sums = [left + right for left, right in loads(world, 1.0)]
         assert 0.06 * WEIGHT_N < max(sums) < 0.16 * WEIGHT_N
         assert posture_of(world) == "walking"
+        assert max(left + right for left, right in loads(world, 1.0)) < 0.05 * WEIGHT_N
         world.advance(at_s + 5.0)
         assert set(happened(world, at_s)) == {"stumble"}
+
+
+def test_stumble_brakes_the_belt() -> None:
+    world = moving(-1.0)
+    usual_n = max(world.runner.fx_n for _ in range(2000) if loads(world, 0.001, 0.001))
+    world.runner.stumble()
+    assert max(world.runner.fx_n for _ in range(70) if loads(world, 0.001, 0.001)) > usual_n + 20.0
+
+
+def test_after_recovery_the_grab_is_let_go() -> None:
+    world = moving(-0.5)
+    assert "recovered" in end_of_lost_balance(world, "ramp_stop")
+    assert max(left + right for left, right in loads(world, 1.0)) < 0.05 * WEIGHT_N
 
 
 @pytest.mark.parametrize("speed_mps", [-0.5, -1.0, 1.5])

@@ -149,6 +149,15 @@ def test_running_takes_about_half_a_kilowatt() -> None:
     assert 450.0 < statistics.fmean(power_w) < 770.0  # computed elsewhere: 490 W at friction 0.1, 770 W at 0.2
 
 
+def test_uphill_the_weight_helps_the_motor() -> None:
+    def force_n(grade_percent: float) -> float:
+        params = replace(home_machine(), belt=replace(BeltParams(), grade_percent=grade_percent))
+        world = running(params, 1.0)
+        return statistics.fmean(world.drive.force_n for _ in range(500) if speeds(world, 0.01))
+
+    assert force_n(0.0) - force_n(5.0) == pytest.approx(0.05 * 75.0 * 9.81, rel=0.15)
+
+
 def test_person_on_the_belt_costs_current() -> None:
     def amperes(person: bool) -> float:
         world = running(home_machine(), 1.0, person=person)
@@ -215,12 +224,24 @@ def test_stop_is_never_undone_by_an_older_order_under_way() -> None:
         assert world.drive.kind == "ramp_stop"
 
 
-def test_repeating_an_order_does_not_postpone_it() -> None:
-    world = World(replace(home_machine(), command_latency=0.1), 1, 0.0)
+def test_repeating_an_order_is_no_new_order() -> None:
+    world = World(replace(home_machine(), command_latency="measured"), 1, 0.0)
+    latencies_s = set()
     for k in range(100):
         world.drive.order("run", 1.0, 1.0)
+        latencies_s.add(world.drive.last_latency_s)
         world.advance(0.01 * (k + 1))
-    assert world.belt_speed_mps > 0.6
+    assert world.belt_speed_mps > 0.5
+    assert len(latencies_s) == 1
+
+
+def test_drive_catches_a_spinning_belt_without_a_jerk() -> None:
+    world = running(PROMPT, 1.5, person=False)
+    world.drive.order("coast")
+    world.advance(world.now_s + 1.0)
+    speed = world.belt_speed_mps
+    world.drive.order("run", 1.5, 0.2)
+    assert min(speeds(world, 2.0)) > speed - 0.05
 
 
 @pytest.mark.parametrize(("kind", "decel_mps2"), [("ramp_stop", 0.9), ("fast_stop", 2.0)])
