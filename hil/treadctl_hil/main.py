@@ -20,7 +20,8 @@ from treadctl_hil.ports import PtyPort
 from treadctl_hil.reactor import Reactor, go_realtime
 from treadctl_hil.rig import Rig, open_ports
 
-_BENCHES: Final = Path(__file__).resolve().parent.parent / "benches"
+_HERE: Final = Path(__file__).resolve().parent
+_SHIPPED: Final = (_HERE / "benches", _HERE.parent / "benches")  # inside an installed package, beside it in a checkout
 BAD_INPUT: Final = 2
 
 
@@ -38,8 +39,11 @@ def parser() -> argparse.ArgumentParser:
 
 def bench_path(given: Path) -> Path:
     """The file itself, or the shipped bench of that name."""
-    shipped = _BENCHES / f"{given}.toml"
-    return shipped if not given.exists() and shipped.exists() else given
+    if not given.exists():
+        for folder in _SHIPPED:
+            if (folder / f"{given}.toml").exists():
+                return folder / f"{given}.toml"
+    return given
 
 
 def report(rig: Rig, bench: Bench, realtime: bool) -> dict[str, Any]:
