@@ -19,7 +19,7 @@ from treadctl.ipc import messages
 from .conftest import Served
 
 COMMAND = str(Path(sys.executable).parent / "treadctl")
-HEAVY = {"typer", "rich", "pydantic", "click", "asyncio", "treadctl.ipc", "treadctl.errors", "dataclasses", "typing", "json", "re"}
+HEAVY = {"typer", "rich", "pydantic", "click", "asyncio", "treadctl.ipc", "treadctl.errors", "dataclasses", "typing", "json", "re", "enum", "selectors"}
 
 
 async def test_a_stop_that_was_taken_ends_with_0_and_shows_the_state(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,9 +113,24 @@ def shell_to_socket_s(path: str, rounds: int) -> list[float]:
     return delays
 
 
+def bare_interpreter_s() -> float:
+    """What starting Python and doing nothing takes here and now, s: the floor that no console script gets under."""
+    began_s = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True, capture_output=True)
+    return time.monotonic() - began_s
+
+
+def test_shell_to_socket_costs_little_more_than_starting_python(tmp_path: Path) -> None:
+    """Judged against the bare interpreter, best of several rounds each: a busy machine slows both alike."""
+    bare = min(bare_interpreter_s() for _ in range(8))
+    delay = min(shell_to_socket_s(str(tmp_path / "ctl.sock"), 8))
+    assert delay <= 3.0 * bare
+
+
+@pytest.mark.bench
 def test_shell_to_socket_takes_at_most_60_ms_on_a_quiet_machine(tmp_path: Path) -> None:
-    """Judged by the best of several: a busy machine delays single runs, code that got slower delays them all."""
-    delays = shell_to_socket_s(str(tmp_path / "ctl.sock"), 15)
+    bare = statistics.median(bare_interpreter_s() for _ in range(30))
+    delays = shell_to_socket_s(str(tmp_path / "ctl.sock"), 30)
     best, middle, worst = (1000 * value for value in (min(delays), statistics.median(delays), max(delays)))
-    sys.stdout.write(f"treadctl stop, shell to socket: best {best:.0f} ms, median {middle:.0f} ms, worst {worst:.0f} ms\n")
-    assert min(delays) <= 0.060
+    sys.stdout.write(f"treadctl stop, shell to socket: best {best:.0f} ms, median {middle:.0f} ms, worst {worst:.0f} ms; bare Python {bare * 1000:.0f} ms\n")
+    assert middle <= 60.0
