@@ -92,6 +92,20 @@ def test_an_age_that_only_grew_with_the_clock_costs_nothing() -> None:
     assert INPUTS.decode_change(b"", before, (now_s, before_s)) == after
 
 
+@dataclass(frozen=True)
+class Perhaps:
+    cell: Cell[float] | None
+
+
+def test_an_age_inside_a_choice_grows_too() -> None:
+    codec = Codec(Perhaps, AGES)
+    before, clock = Perhaps(Cell(1.5, 0.25, Level.LOW)), (1000.5, 1000.0)
+    older = Perhaps(Cell(1.5, 0.75, Level.LOW))
+    for after in (before, older, Perhaps(None), Perhaps(Cell(2.5, 0.75, Level.LOW))):
+        assert codec.decode_change(codec.encode_change(after, before, clock), before, clock) == after
+    assert codec.encode_change(older, before, clock) == b""
+
+
 def test_an_unchanged_output_costs_nothing_even_as_another_object() -> None:
     codec = Codec(Out, AGES)
     first = Out(1.5, 7, frozenset({Colour.RED, Colour.BLUE}), (3, "x"))
