@@ -45,8 +45,9 @@ _ROWS: Final = (
     ErrorKind(110, "yaml_refused", Fault.LOCAL, "YAML is not accepted", "write TOML: YAML reads 1:30 as 90 and no as false, which is unsafe on a belt"),
     ErrorKind(111, "format_version", Fault.LOCAL, "the file's format version is not one this release reads", "use a matching release, or convert the file"),
     ErrorKind(112, "channel_conflict", Fault.LOCAL, "a channel is missing or is provided twice", "let exactly one source provide each fitted channel"),
-    ErrorKind(120, "beyond_machine", Fault.LOCAL, "the profile asks for more than the machine or the person is allowed", "lower the value, or use another machine"),
+    ErrorKind(120, "beyond_machine", Fault.LOCAL, "the profile asks for more than machine or person may have", "lower the value, or use another machine"),
     ErrorKind(121, "bad_profile", Fault.LOCAL, "the profile cannot be walked as written", "mend the segment named"),
+    ErrorKind(130, "extra_missing", Fault.LOCAL, "an optional package is not installed", "install treadctl with the extra named"),
     # 2xx ports and devices
     ErrorKind(200, "port_absent", Fault.REMOTE, "the port does not exist", "plug the adapter in, or name another port; `treadctl doctor` lists them"),
     ErrorKind(201, "port_busy", Fault.REMOTE, "the port is held by another program", "close that program; ModemManager is kept off by the shipped udev rule"),

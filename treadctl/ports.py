@@ -6,7 +6,7 @@ All callbacks run on the daemon's event loop and return within microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -66,9 +66,13 @@ class BeltDrive(Protocol):
     """
 
     @property
-    def capabilities(self) -> DriveCapabilities: ...
+    def capabilities(self) -> DriveCapabilities:
+        """What this drive can do on this machine."""
+        ...
 
-    async def run(self, sink: Callable[[DriveReport], None]) -> None: ...
+    async def run(self, sink: Callable[[DriveReport], None]) -> None:
+        """Own the device until cancelled; push reports."""
+        ...
 
     def apply(self, order: DriveOrder) -> None:
         """Take the newest order. Synchronous and cheap; called at every step, also when nothing changed.
@@ -78,7 +82,9 @@ class BeltDrive(Protocol):
         has not been called for `lease_s` (0.2 s) the driver goes on as if DriveMode.STOP had been ordered.
         """
 
-    def stats(self) -> LinkStats: ...
+    def stats(self) -> LinkStats:
+        """Counters of its link."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,17 @@ class SensorSource(Protocol):
     """A source of channels. `run` owns the device until cancelled, reconnects by itself, pushes every frame as soon as its last byte is in."""
 
     @property
-    def channels(self) -> frozenset[ChannelId]: ...
+    def channels(self) -> frozenset[ChannelId]:
+        """The channels it provides."""
+        ...
 
-    async def run(self, sink: Callable[[SensorFrame], None]) -> None: ...
+    async def run(self, sink: Callable[[SensorFrame], None]) -> None:
+        """Own the device until cancelled; push frames."""
+        ...
 
-    def stats(self) -> LinkStats: ...
+    def stats(self) -> LinkStats:
+        """Counters of its link."""
+        ...
 
 
 @runtime_checkable
@@ -117,7 +129,9 @@ class EnableOutput(Protocol):
     `set_enable(True)` is younger than 0.2 s. `set_enable(False)` goes ahead of every queued read.
     """
 
-    def set_enable(self, on: bool) -> None: ...
+    def set_enable(self, on: bool) -> None:
+        """Want power, or not."""
+        ...
 
 
 class LinkFamily(Protocol):
@@ -125,7 +139,9 @@ class LinkFamily(Protocol):
 
     config_model: type[Any]  # a strict, frozen pydantic model
 
-    def build(self, config: Any, clock: Clock) -> object: ...
+    def build(self, config: Any, clock: Clock) -> object:  # noqa: ANN401 - each family has a model of its own
+        """Build the bus; opens nothing."""
+        ...
 
 
 class DeviceFamily(Protocol):
@@ -139,9 +155,11 @@ class DeviceFamily(Protocol):
     config_model: type[Any]
     link_kinds: frozenset[str]
 
-    def address(self, config: Any) -> int | None: ...
+    def address(self, config: Any) -> int | None:  # noqa: ANN401 - each family has a model of its own
+        """Its address on the link."""
+        ...
 
-    def build(self, config: Any, link: object, clock: Clock) -> object: ...
+    def build(self, config: Any, link: object, clock: Clock) -> object:  # noqa: ANN401
+        """Build the device on a link of one of its kinds; opens nothing."""
+        ...
 
-
-DriverRegistry = Mapping[str, DeviceFamily]

@@ -111,10 +111,13 @@ def _rails(bench: Bench) -> str:
 def _board(bench: Bench) -> str:
     board = bench.board
     wire = "" if board is None else board.wire
+    channels = ["cord_a", "cord_b", "rail_left", "rail_right", "belt"]
+    if bench.io is None:
+        channels += ["estop", "attendant", "harness", "enable_feedback"]
     return f"""[[devices]]
 driver = "sensor_board"
 link = "{wire}_link"
-channels = ["cord_a", "cord_b", "rail_left", "rail_right", "belt"]
+channels = {json.dumps(channels)}
 {_rails(bench)}
 """
 

@@ -87,8 +87,9 @@ def command(
             with live as view:
                 watch = _play(belt, client, story, view)
         measurements = belt.measurements()
+        posture = str(belt.state()["runner"]["posture"])
         end_process(daemon)
-        result = _result(story, watch, measurements, config.name, bound_of_bench(bench), run_dir)
+        result = _result(story, watch, measurements, config.name, bound_of_bench(bench), posture, run_dir)
     if as_json:
         print_json(result)
     else:
@@ -216,7 +217,7 @@ def _act(belt: SimulatedBelt, story: Story, now: Snapshot) -> None:
 
 
 def _result(
-    story: Story, watch: Watch, measurements: list[dict[str, Any]], machine: str, bound_s: float | None, run_dir: Path
+    story: Story, watch: Watch, measurements: list[dict[str, Any]], machine: str, bound_s: float | None, posture: str, run_dir: Path
 ) -> dict[str, Any]:
     """The demo's answer. Every time and length is measured at the simulated plant; the wire bound is computed from the bench's wire."""
     last = watch.last
@@ -234,6 +235,7 @@ def _result(
         "outcome": last.state if last is not None else "unknown",
         "cause": watch.cause,
         "event": event["event"] if event else None,
+        "person": posture,
         "event_to_stop_frame_ms": round(1e3 * stop_s, 3) if stop_s is not None else None,
         "wire_bound_ms": round(1e3 * bound_s, 3) if bound_s is not None else None,
         "ratio_to_bound": round(stop_s / bound_s, 3) if stop_s is not None and bound_s else None,
@@ -247,9 +249,14 @@ def _result(
 
 
 def _deciding(measurements: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The sensor edge the stop answered: the latest event on a moving belt before the first stop frame."""
-    moving = [m for m in measurements if m["speed_at_event_mps"] > 0.05 and m["first_stop_frame_s"] is not None]
-    return max(moving, key=lambda m: m["event_s"] if m["event_s"] <= m["first_stop_frame_s"] else 0.0, default=None)
+    """The edge that the first stop of the moving belt answered: of all events before that stop frame, the latest."""
+    answered = [m for m in measurements if m["speed_at_event_mps"] > 0.05 and m["first_stop_frame_s"] is not None]
+    first_s = min((m["first_stop_frame_s"] for m in answered), default=None)
+    return max((m for m in answered if m["first_stop_frame_s"] == first_s), key=_event_s, default=None)
+
+
+def _event_s(measurement: dict[str, Any]) -> float:
+    return float(measurement["event_s"])
 
 
 def _tell(console: Console, result: dict[str, Any], keep: Path | None) -> None:
