@@ -349,6 +349,25 @@ def test_moving_frames_after_a_stop_are_counted_until_armed_anew() -> None:
     assert hand.rig.measurements.all[-1].frames_above_zero_after_stop == 2
 
 
+def test_marks_are_measured_each_for_itself_and_a_bouncing_cord_once() -> None:
+    hand = Hand()
+    hand.rig.mark("edge")
+    hand.run(0.01)
+    hand.rig.mark("edge")
+    hand.rig.set_contact("cord", False)
+    hand.run(0.1)
+    assert [m.event for m in hand.rig.measurements.all] == ["edge", "edge", "cord"]
+
+
+def test_opening_the_enable_during_a_fault_reaction_keeps_the_fault() -> None:
+    hand = Hand()
+    hand.run_belt(400, watchdog_ds=5, seconds=1.0)
+    hand.coil(False)
+    hand.run(0.1)
+    assert eta(hand) & 0x4F == 0x08
+    assert hand.read(7121) == (5,)
+
+
 def test_the_instant_the_enable_drops_is_measured() -> None:
     hand = Hand()
     hand.run_belt(400)

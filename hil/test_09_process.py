@@ -128,6 +128,21 @@ def test_a_pulled_adapter_fails_the_port_and_comes_back_under_its_name(tmp_path:
             assert rtu_valid(exchange(fd, READ_STATE, 7))
 
 
+def test_a_pulled_network_cable_drops_the_connection_and_the_port_comes_back(tmp_path: Path) -> None:
+    request = bytes.fromhex("000100000006010200000005")
+    with running("altivar-tcp", tmp_path) as it:
+        port = json.loads((tmp_path / "ports.json").read_text())["io"]["port"]
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as io:
+            it.ask(cmd="fault", name="unplug", on=True, params={"wire": "io"})
+            assert io.recv(64) == b""
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        it.ask(cmd="fault", name="unplug", on=False, params={"wire": "io"})
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as io:
+            io.sendall(request)
+            assert len(io.recv(64)) == 10
+
+
 def test_what_a_board_said_before_anybody_listened_is_lost(tmp_path: Path) -> None:
     with running("altivar-rtu", tmp_path) as it:
         while len(it.ask(cmd="wire", last=20)["wires"]["board"]) < 20:

@@ -146,7 +146,7 @@ class Altivar:
         if not self._powered:
             return
         if not self._actuator.relay_closed and self.state not in (State.FAULT, State.SWITCH_ON_DISABLED):
-            self._leave(State.SWITCH_ON_DISABLED, "coast")
+            self._leave(State.FAULT if self.state is State.FAULT_REACTION else State.SWITCH_ON_DISABLED, "coast")
         standing = self._actuator.standing
         if self.state is State.ENABLED and not self._run_word and standing and self._cmd & 0x0F == 0x07:
             self._leave(State.SWITCHED_ON, "coast")

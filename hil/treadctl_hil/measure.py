@@ -77,9 +77,9 @@ class Measurements:
         self._travel_m = 0.0
         self._belt_s = 0.0
 
-    def mark(self, event: str, at_s: float) -> Measurement:
-        """Open a measurement, or return the open one of this name if it began less than 0.1 s ago."""
-        for old in self._open:
+    def mark(self, event: str, at_s: float, *, merge: bool = False) -> Measurement:
+        """Open a measurement. With `merge`, one of this name that began less than 0.1 s ago is the same event."""
+        for old in self._open if merge else ():
             if old.event == event and abs(at_s - old.event_s) < MERGE_S:
                 return old
         behind_m = abs(self._speed_mps) * max(-0.1, min(0.1, self._belt_s - at_s))

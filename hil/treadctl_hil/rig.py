@@ -126,9 +126,9 @@ class Rig:
             if event.name in ("enable_open", "enable_closed"):
                 self.measurements.enable(event.name == "enable_closed", event.at_s)
             elif event.name == "contact_open":
-                self.measurements.mark(_CONTACT_EVENTS[event.detail], event.at_s if at_s is None else at_s)
+                self.measurements.mark(_CONTACT_EVENTS[event.detail], event.at_s if at_s is None else at_s, merge=True)
             elif event.name in _MARKED:
-                self.measurements.mark(_MARKED[event.name], event.at_s)
+                self.measurements.mark(_MARKED[event.name], event.at_s, merge=True)
 
     # the enable ------------------------------------------------------------------------------------------------------------------------------
     def output(self, device: str, on: bool) -> None:
