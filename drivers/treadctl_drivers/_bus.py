@@ -9,8 +9,10 @@ Why it exists: a client that hands the next reply on the wire to whoever waits w
 - Each exchange has a deadline: its own wire time plus `slack_s`, which is never above 50 ms, so that a mute device holds a stop for 50 ms at most.
 - After a lost reply the line is left quiet for `quiet_s`, and what trickles in is drained and counted. A stop does not wait for that.
 - Bytes count as a reply only when the exchange's own judge accepts unit, function, address, value, count, length and checksum.
-- Two equal requests on a line without exchange numbers cannot be told apart by their replies. A driver that polls alternates between
-  different requests, so that a reply that is one exchange late meets a question it does not fit.
+- Where replies do not name their question (an RTU read), a reply that is still owed could be taken for that of the next question of equal shape.
+  Such a question is held back until an answer of another shape from the same device has shown that the device is past the lost one, or until
+  `latest_s` has passed. So a driver that polls alternates between reads of different lengths, and never waits.
+- What cannot be told on RTU, by anybody: a reply sent twice, the second time into an exchange of equal shape.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from treadctl_drivers._line import ByteLink, Line
 from treadctl_drivers._timer import Alarm, AlarmFactory, precise_alarm
 
 T = TypeVar("T")
+_Key = tuple[int, tuple[int, ...] | bytes]
 
 SLACK_CAP_S: Final = 0.05  # ARCHITECTURE §7: a response time-out during motion is at most this beyond the wire time
 STOP_PATIENCE_S: Final = 0.01  # how long a stop waits for the gap between frames on a line that never falls silent
@@ -41,8 +44,8 @@ class LineTiming:
     """The timing of one kind of line. Times in seconds.
 
     `byte_s` is the time of one character (0 where bytes are not paced, as on TCP), `gap_s` the silence required before a frame, `slack_s` the
-    reply's allowance beyond the wire time, `quiet_s` the pause after a lost reply. `echo`: the adapter returns what we send. `losses_to_reconnect`:
-    so many lost replies in a row and the connection is given up (0 = never).
+    reply's allowance beyond the wire time, `quiet_s` the pause after a lost reply, `latest_s` how late a reply is believed to come at all. `echo`:
+    the adapter returns what we send. `losses_to_reconnect`: so many lost replies in a row and the connection is given up (0 = never).
     """
 
     byte_s: float
@@ -51,6 +54,7 @@ class LineTiming:
     quiet_s: float
     echo: bool = False
     losses_to_reconnect: int = 0
+    latest_s: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0.0 < self.slack_s <= SLACK_CAP_S:
@@ -106,6 +110,7 @@ class Bus:
         self._stray = False  # unasked bytes are arriving; counted once a burst
         self._number = 0
         self._losses = 0
+        self._owed: dict[_Key, float] = {}  # replies that may still come, and until when
         self._watchers: list[Callable[[bool], None]] = []
         self._exchanges = self._timeouts = self._mismatches = self._crc_errors = self._late = 0
         self._round_trips: deque[float] = deque(maxlen=KEPT_ROUND_TRIPS)
@@ -193,6 +198,7 @@ class Bus:
         self._silent_from_s = self._clock() + self.timing.gap_s
         self._quiet_until_s = 0.0
         self._losses = 0
+        self._owed.clear()
         self._stray = False
         for watcher in tuple(self._watchers):
             watcher(True)
@@ -251,6 +257,7 @@ class Bus:
             if isinstance(verdict, Value):
                 self._exchanges += 1
                 self._losses = 0
+                self._paid(ticket)
                 self._late += bool(self._buffer)
                 self._round_trip(now_s - ticket.sent_s)
                 self._finish(ticket, Answer(verdict.value, ticket.sent_s, now_s))
@@ -295,6 +302,8 @@ class Bus:
             self._timeouts += 1
             self._losses += 1
             self._quiet_until_s = now_s + self.timing.quiet_s
+            if not ticket.exchange.numbered:
+                self._owed[_key(ticket.exchange)] = now_s + self.timing.latest_s
             if self.timing.losses_to_reconnect and self._losses >= self.timing.losses_to_reconnect:
                 self.line.drop("no valid reply for too long")
             self._finish(ticket, Failure(FailureKind.TIMEOUT, f"no valid reply within {1e3 * (now_s - ticket.sent_s):.0f} ms"))
@@ -310,16 +319,39 @@ class Bus:
         """Send the most urgent waiting request if the line allows it now; else be woken when it will."""
         if self._flight is not None or self._link is None:
             return
-        ticket = next((queue[0] for queue in self._queues if queue), None)
+        now_s = self._clock()
+        ticket = self._next(now_s)
         if ticket is None:
             return
-        now_s = self._clock()
         earliest_s = self._earliest_s(ticket)
         if now_s < earliest_s:
             self._ring_at(earliest_s)
             return
-        self._queues[ticket.exchange.priority].popleft()
+        self._queues[ticket.exchange.priority].remove(ticket)
         self._send(ticket, self._link, now_s)
+
+    def _next(self, now_s: float) -> Ticket[Any] | None:
+        """The most urgent request that is not held back; if all are, the one that will be free first."""
+        held: Ticket[Any] | None = None
+        for queue in self._queues:
+            for ticket in queue:
+                held_until_s = self._held_until_s(ticket)
+                if held_until_s <= now_s:
+                    return ticket
+                if held is None or held_until_s < self._held_until_s(held):
+                    held = ticket
+        return held
+
+    def _held_until_s(self, ticket: Ticket[Any]) -> float:
+        exchange = ticket.exchange
+        return 0.0 if exchange.shape is None or not self._owed else self._owed.get(_key(exchange), 0.0)
+
+    def _paid(self, ticket: Ticket[Any]) -> None:
+        """A verified answer: its device is past everything it was asked before, unless this may itself be the late answer to an equal request."""
+        if not self._owed:
+            return
+        if self._owed.pop(_key(ticket.exchange), 0.0) <= ticket.sent_s:
+            self._owed = {key: until_s for key, until_s in self._owed.items() if key[0] != ticket.exchange.party}
 
     def _earliest_s(self, ticket: Ticket[Any]) -> float:
         """When this frame may leave: after the gap, and unless it stops after the quiet time; but a babbling line cannot hold it for ever."""
@@ -327,7 +359,7 @@ class Bus:
         if ticket.exchange.priority is Priority.STOP:
             return min(self._silent_from_s, wait_from_s + STOP_PATIENCE_S)
         wait_from_s = max(wait_from_s, self._quiet_until_s)
-        return max(min(self._silent_from_s, wait_from_s + PATIENCE_S), self._quiet_until_s)
+        return max(min(self._silent_from_s, wait_from_s + PATIENCE_S), self._quiet_until_s, self._held_until_s(ticket))
 
     def _send(self, ticket: Ticket[Any], link: ByteLink, now_s: float) -> None:
         timing = self.timing
@@ -343,3 +375,8 @@ class Bus:
         link.write(ticket.request)
         self._deadline_s = now_s + (len(ticket.request) + exchange.reply_length) * timing.byte_s + timing.slack_s
         self._ring_at(self._deadline_s)
+
+
+def _key(exchange: Exchange[Any]) -> _Key:
+    """What a reply can be recognised by: everything, or only device and shape."""
+    return exchange.party, exchange.request if exchange.shape is None else exchange.shape

@@ -65,6 +65,9 @@ class Exchange(Generic[T]):
 
     `reply_length` is the length of the longest right reply in bytes, for the time-out. With `numbered`, the first two bytes of `request` are
     replaced by a number that is fresh for each submission (Modbus TCP's transaction identifier), which `verify` must find in the reply.
+
+    `party` is the device asked. `shape` tells all that a reply shows of its question, where that is less than the question itself: a Modbus RTU reply to
+    a read names neither register nor request, only unit, function and length. After a lost reply the bus holds back questions of equal shape.
     """
 
     request: bytes
@@ -73,6 +76,8 @@ class Exchange(Generic[T]):
     priority: Priority
     label: str
     numbered: bool = False
+    party: int = 0
+    shape: tuple[int, ...] | None = None
 
 
 class FailureKind(StrEnum):

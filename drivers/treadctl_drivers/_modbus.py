@@ -190,7 +190,7 @@ class Modbus:
             decoded = decode(pdu)
             return tuple(decoded.registers) if decoded is not None and len(decoded.registers) == count else None
 
-        return self._exchange(unit, request, take, 2 + 2 * count, priority, f"read {address}+{count} of unit {unit}")
+        return self._exchange(unit, request, take, 2 + 2 * count, priority, f"read {address}+{count} of unit {unit}", (function, 2 * count))
 
     def read_coils(self, unit: int, address: int, count: int, *, priority: Priority = Priority.READ) -> Exchange[tuple[bool, ...]]:
         """Read `count` coils (function 1)."""
@@ -257,7 +257,7 @@ class Modbus:
             decoded = decode(pdu)
             return tuple(bool(bit) for bit in decoded.bits[:count]) if decoded is not None else None
 
-        return self._exchange(unit, request, take, 2 + size, priority, f"read bits {request.address}+{count} of unit {unit}")
+        return self._exchange(unit, request, take, 2 + size, priority, f"read bits {request.address}+{count} of unit {unit}", (function, size))
 
     def _write(self, unit: int, request: ModbusPDU, echo: ModbusPDU, priority: Priority, label: str) -> Exchange[None]:
         expected = echo.function_code.to_bytes(1, "big") + echo.encode()
@@ -271,9 +271,11 @@ class Modbus:
             verdict = verified.verify(buffer, number)
             return Value(None, verdict.used) if isinstance(verdict, Value) else verdict
 
-        return Exchange(verified.request, verify, verified.reply_length, priority, label, verified.numbered)
+        return Exchange(verified.request, verify, verified.reply_length, priority, label, verified.numbered, unit)
 
-    def _exchange(self, unit: int, request: ModbusPDU, take: Read[T], reply_pdu: int, priority: Priority, label: str) -> Exchange[T]:
+    def _exchange(
+        self, unit: int, request: ModbusPDU, take: Read[T], reply_pdu: int, priority: Priority, label: str, shape: tuple[int, ...] | None = None
+    ) -> Exchange[T]:
         verify = functools.partial(_verify, self.framing, unit, request.function_code, take)
         return Exchange(
             request=self._framer.buildFrame(request),
@@ -282,6 +284,8 @@ class Modbus:
             priority=priority,
             label=label,
             numbered=self.framing is Framing.TCP,
+            party=unit,
+            shape=shape if self.framing is Framing.RTU else None,
         )
 
 

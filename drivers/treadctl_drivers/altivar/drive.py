@@ -32,8 +32,8 @@ IMPOSSIBLE_FACTOR: Final = 2.0  # a speed beyond this multiple of the highest ev
 class AltivarDrive:
     """A treadmill drive on a Modbus link; see ports.BeltDrive for the contract.
 
-    One poll is a read of the measured speed, then one of the state word: two different requests in turn, so that on RTU a reply that comes one exchange
-    late is recognised. A report is pushed after each read of the speed.
+    One poll is a read of the measured speed (one register), then one of the state word (two registers, the second unused): an RTU reply does not name
+    its registers, so that only different lengths show a reply that comes one exchange late. A report is pushed after each read of the speed.
     """
 
     def __init__(self, config: AltivarConfig, link: ModbusLink, clock: Clock) -> None:
@@ -44,7 +44,7 @@ class AltivarDrive:
         self._pilot = Pilot(config, link, clock, self._push)
         unit = config.unit
         self._read_speed = link.modbus.read_registers(unit, frames.RFRD, 1)
-        self._read_state = link.modbus.read_registers(unit, frames.ETA, 1)
+        self._read_state = link.modbus.read_registers(unit, frames.ETA, 2)  # with RFR: another length than the speed's reply, see the class
         self._read_fault = link.modbus.read_registers(unit, frames.LFT, 1)
         self._read_watchdog = link.modbus.read_registers(unit, config.watchdog_register, 1)
         self._write_watchdog = link.modbus.write_register(unit, config.watchdog_register, config.watchdog_steps)
@@ -260,8 +260,14 @@ class AltivarDrive:
         self._permit()
 
     async def _watchdog_steps(self) -> int | None:
-        reply = await self._ask(self._read_watchdog)
-        return reply[0][0] if isinstance(reply, tuple) else None
+        """The time-out, read twice with a reply of another length between: a stray speed must never attest a watchdog."""
+        found = set()
+        for _ in range(2):
+            reply = await self._ask(self._read_watchdog)
+            if not isinstance(reply, tuple) or isinstance(await self._ask(self._read_state), Failure):
+                return None
+            found.add(reply[0][0])
+        return found.pop() if len(found) == 1 else None
 
     def _permit(self) -> None:
         watched = self._watchdog_s is not None and self._watchdog_s <= self._config.watchdog_s

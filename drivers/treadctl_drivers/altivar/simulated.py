@@ -95,6 +95,7 @@ class SimulatedAltivar:
     def _read(self, address: int) -> int | None:
         dynamic = {
             frames.ETA: _ETA[self.state] | (frames.REVERSING if self.rpm < 0 else 0),
+            frames.ETA + 1: round(abs(self.rpm) / 3.0),
             frames.RFRD: round(self.rpm) & 0xFFFF,
             frames.LFT: self.fault_code,
         }
@@ -154,12 +155,13 @@ Fault = Callable[[bytes, bytes], list[Reply]]
 class SimulatedLine:
     """ByteLink straight into a device, with the timing of a wire. `sent` logs (instant, frame) of everything written.
 
-    `fault` may be set at any time; `inject` puts bytes on the wire that nobody asked for; `cut` breaks the link.
+    `fault` may be set at any time; `deaf`: the wire is broken toward the device; `inject` puts bytes on the wire that nobody asked for; `cut` breaks the link.
     """
 
     def __init__(self, answer: Callable[[bytes], bytes], *, byte_s: float = 0.0, turnaround_s: float = 0.001) -> None:
         self.sent: list[tuple[float, bytes]] = []
         self.fault: Fault | None = None
+        self.deaf = False
         self.closed = False
         self._answer = answer
         self._byte_s = byte_s
@@ -193,7 +195,7 @@ class SimulatedLine:
             self._lost(reason)
 
     def _heard(self, request: bytes) -> None:
-        if self.closed:
+        if self.closed or self.deaf:
             return
         reply = self._answer(request)
         arrivals = [(0.0, reply)] if self.fault is None else self.fault(request, reply)
