@@ -133,8 +133,6 @@ class BeltScaler:
         return ChannelReading(ChannelId.BELT, BeltMotion(abs(mm_per_s) / MM_PER_M, direction), Quality.GOOD)
 
 
-def contact_reading(channel: ChannelId, closed: bool | None) -> ChannelReading:
-    """A contact as a reading; None = it could not be read."""
-    if closed is None:
-        return ChannelReading(channel, None, Quality.ABSENT)
-    return ChannelReading(channel, closed, Quality.GOOD)
+def rail_scaler(channel: ChannelId, config: RailConfig | None, wanted: frozenset[ChannelId], frozen_after_s: float) -> LevelScaler | None:
+    """The scaler of one rail, None where the channel is not wanted of this device or not configured."""
+    return LevelScaler(channel, config, frozen_after_s) if config is not None and channel in wanted else None

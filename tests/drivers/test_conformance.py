@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 
 import pytest
 
 from treadctl.core.messages import DriveMode
+from treadctl.core.sample import Direction
+from treadctl.ports import Clock
 from treadctl.testing.conformance import DriveBench, DriveConformance, Meaning
 from treadctl.testing.wire import MemoryWire
 from treadctl_drivers._bus import Bus, LineTiming, slack_s
 from treadctl_drivers._line import Line
+from treadctl_drivers._modbus import Framing, Modbus, crc16
+from treadctl_drivers._serial import SerialSettings
 from treadctl_drivers._timer import LoopAlarm
+from treadctl_drivers.altivar import AltivarConfig, AltivarDrive
+from treadctl_drivers.altivar import frames as altivar
+from treadctl_drivers.altivar.simulated import SimulatedAltivar
+from treadctl_drivers.links import ModbusLink, rtu_timing
 from treadctl_drivers.woodway import WoodwayConfig, WoodwayDrive, frames
 from treadctl_drivers.woodway.drive import QUIET_S
 from treadctl_drivers.woodway.frames import Command
@@ -21,17 +29,6 @@ from treadctl_drivers.woodway.pilot import MPS_PER_TENTH
 from treadctl_drivers.woodway.simulated import SimulatedWoodway
 
 TURNAROUND_S = 0.005
-
-
-@asynccontextmanager
-async def running(bench: DriveBench) -> AsyncIterator[DriveBench]:
-    task = asyncio.create_task(bench.drive.run(bench.reports.append))
-    try:
-        yield bench
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def woodway_meaning(frame: bytes) -> Meaning:
@@ -76,5 +73,87 @@ def woodway_bench(device: SimulatedWoodway, **changes: object) -> DriveBench:
 class TestWoodway(DriveConformance):
     @pytest.fixture
     async def bench(self) -> AsyncIterator[DriveBench]:
-        async with running(woodway_bench(SimulatedWoodway())) as bench:
-            yield bench
+        bench = woodway_bench(SimulatedWoodway())
+        yield bench
+        await bench.end()
+
+
+M_PER_S_PER_RPM = 0.0025
+WATCHDOG_REGISTER = 6005
+WRITTEN = {altivar.CMD, altivar.LFRD, WATCHDOG_REGISTER}
+"""The registers an Altivar may ever be written to by this project."""
+
+
+class AltivarOnWire:
+    """A simulated Altivar as a device of the wire. It is made on first use, within the test, where time is simulated."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @cached_property
+    def drive(self) -> SimulatedAltivar:
+        return SimulatedAltivar(self._clock)
+
+    def receive(self, data: bytes, now_s: float) -> bytes:
+        return self.drive.answer(data)
+
+    def speed_mps(self, now_s: float) -> float:
+        self.drive.settle()
+        return self.drive.rpm * M_PER_S_PER_RPM
+
+
+def altivar_meaning(frame: bytes) -> Meaning:
+    function, address, value = frame[1], int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
+    if function in (3, 0x2B):
+        return Meaning(writes=False, in_map=True)
+    in_map = function == 6 and address in WRITTEN
+    if address == altivar.LFRD:
+        return Meaning(writes=True, in_map=in_map, speed_mps=value * M_PER_S_PER_RPM)
+    if address == altivar.CMD and value & 0x0F == 0x0F:
+        return Meaning(writes=True, in_map=in_map, runs=True, direction=Direction.REVERSE if value & 0x0800 else Direction.FORWARD)
+    return Meaning(writes=True, in_map=in_map, stop=address == altivar.CMD and value & 0x0F in (0x07, 0x02, 0x00))
+
+
+def altivar_foreign(request: bytes) -> bytes:
+    """A sound frame that answers a write to LFRD, which was not asked; to such a write, one that answers a write to CMD."""
+    register = altivar.CMD if request[1] == 6 and int.from_bytes(request[2:4], "big") == altivar.LFRD else altivar.LFRD
+    reply = request[:1] + b"\x06" + register.to_bytes(2, "big") + b"\x00\x07"
+    return reply + crc16(reply)
+
+
+@pytest.mark.looptime
+class TestAltivar(DriveConformance):
+    @pytest.fixture
+    async def bench(self) -> AsyncIterator[DriveBench]:
+        loop = asyncio.get_running_loop()
+        device = AltivarOnWire(loop.time)
+        byte_s = 11 / 19200
+        wire = MemoryWire(device, byte_s=byte_s, turnaround_s=TURNAROUND_S)
+        timing = rtu_timing(SerialSettings("wire", 19200, "E"), 0.02)
+        config = AltivarConfig.model_validate(
+            {
+                "unit": 1,
+                "m_per_s_per_rpm": M_PER_S_PER_RPM,
+                "max_speed_mps": 4.0,
+                "reverse": True,
+                "watchdog_register": WATCHDOG_REGISTER,
+                "watchdog_s": 0.5,
+                "identity": {"vendor": "Schneider Electric", "product": "ATV320"},
+            }
+        )
+        link = ModbusLink(Bus(Line("wire", wire.open), timing, loop.time, LoopAlarm), Modbus(Framing.RTU))
+        bench = DriveBench(
+            drive=AltivarDrive(config, link, loop.time),
+            wire=wire,
+            meaning=altivar_meaning,
+            stop_frames={
+                DriveMode.STOP: (bytes.fromhex("010621350007d23a"),),
+                DriveMode.FAST_STOP: (bytes.fromhex("0106213500021239"),),
+                DriveMode.POWER_OFF: (bytes.fromhex("01062135000093f8"),),
+            },
+            disguise=lambda: setattr(device.drive, "product", "ATV71"),
+            foreign=altivar_foreign,
+            worst_exchange_s=17 * byte_s + slack_s(0.02) + timing.gap_s + 0.002,
+        )
+        yield bench
+        await bench.end()

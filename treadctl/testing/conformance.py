@@ -1,7 +1,7 @@
 """The suite every belt drive inherits: what a driver must never do to a person, whatever its bus.
 
-Use: subclass `DriveConformance` as `TestMyDrive`, mark it with a loop of simulated time, and give it a fixture `bench` that yields a `DriveBench`
-around a driver whose `run` task is alive. The suite sees only the port (`BeltDrive`) and the wire.
+Use: subclass `DriveConformance` as `TestMyDrive`, mark it with a loop of simulated time, and give it a fixture `bench` that yields a `DriveBench` and
+awaits its `end()` afterwards. The suite sees only the port (`BeltDrive`) and the wire.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ STILL_MPS = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a frame from the host does. `stop`: it is a stop frame. `speed_mps` and `direction`: what it sets, None = it sets none."""
+    """What a frame from the host does. `stop`: a stop frame; `runs`: it lets the belt move; `speed_mps`, `direction`: what it sets, None = nothing."""
 
     writes: bool
     in_map: bool
     stop: bool = False
+    runs: bool = False
     speed_mps: float | None = None
     direction: Direction | None = None
 
     @property
     def drives(self) -> bool:
-        """Whether it asks for a speed above zero."""
-        return self.speed_mps is not None and self.speed_mps > 0.0
+        """Whether it asks for motion: a speed above zero, or leave to run."""
+        return self.runs or (self.speed_mps is not None and self.speed_mps > 0.0)
 
 
 @dataclass
@@ -55,6 +56,21 @@ class DriveBench:
     worst_exchange_s: float
     reports: list[DriveReport] = field(default_factory=list)
     _order: DriveOrder = DriveOrder(DriveMode.STOP, 0.0, Direction.FORWARD, None, 1)
+    _task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Let the driver run. Called from within the test, not its fixture: only there time is simulated."""
+        if self._task is None:
+            self._task = asyncio.create_task(self.drive.run(self.reports.append), name="drive under test")
+
+    async def end(self) -> None:
+        """End the driver, which must not have ended by itself."""
+        if self._task is None:
+            return
+        ended = self._task.done()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        claim(not ended, f"the driver's run ended by itself: {self._task}")
 
     @property
     def now_s(self) -> float:
@@ -80,6 +96,7 @@ class DriveBench:
 
     async def keep(self, order: DriveOrder, seconds: float) -> None:
         """Apply the order every 20 ms, as the daemon does, for so long."""
+        self.begin()
         until_s = self.now_s + seconds
         while self.now_s < until_s:
             self.drive.apply(order)
@@ -87,6 +104,7 @@ class DriveBench:
 
     async def ready(self) -> None:
         """Wait at a stop until the drive has been identified and the stop confirmed."""
+        self.begin()
         order = self.order(DriveMode.STOP)
         for _ in range(500):
             self.drive.apply(order)
@@ -206,8 +224,9 @@ class DriveConformance:
         for hundredths in range(50, 90, 5):
             wanted_mps = hundredths / 100 + 0.0049
             await bench.keep(bench.order(DriveMode.RUN, wanted_mps), 0.5)
-            sent_mps = [bench.meaning(frame.data).speed_mps for frame in bench.driving(bench.wire.frames)][-1]
-            claim(sent_mps is not None and wanted_mps - step_mps - 1e-9 < sent_mps <= wanted_mps + 1e-9, f"{wanted_mps} m/s was sent as {sent_mps}")
+            speeds = [bench.meaning(frame.data).speed_mps for frame in bench.wire.frames]
+            sent_mps = [speed for speed in speeds if speed is not None][-1]
+            claim(wanted_mps - step_mps - 1e-9 < sent_mps <= wanted_mps + 1e-9, f"{wanted_mps} m/s was sent as {sent_mps}")
 
     async def test_the_direction_never_changes_while_the_belt_moves(self, bench: DriveBench) -> None:
         """An order in the other direction first brings the belt to rest. No frame, not even one of zero speed, carries the other direction before."""
@@ -292,6 +311,7 @@ class DriveConformance:
     async def test_an_order_to_run_given_before_the_link_is_up_moves_nothing(self, bench: DriveBench) -> None:
         """Start-up: an order older than the connection is void."""
         bench.wire.cut()
+        bench.begin()
         await asyncio.sleep(0.5)
         run = replace(bench.order(DriveMode.RUN, 1.0))
         await bench.keep(run, 0.2)

@@ -17,9 +17,7 @@ class WoodwayConfig(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    firmware: str = Field(
-        pattern=r"^[0-9A-F]{8}$", description="the four bytes of the firmware revision (C3h), 8 upper-case hex digits; read at commissioning"
-    )
+    firmware: str = Field(pattern=r"^[0-9A-F]{8}$", description="the four bytes of the firmware revision (C3h), 8 upper-case hex digits; read at commissioning")
     speed_unit: Literal["mph"] = Field(
         description="unit of the machine's speed digits; this dialect knows mph, and commissioning confirms it against a tachometer"
     )

@@ -16,7 +16,7 @@ from treadctl_drivers.woodway.pilot import MPS_PER_TENTH
 
 RAMP_MPS2: Final = 0.9
 COAST_MPS2: Final = 0.15
-PAYLOAD: Final = {Command.SET_SPEED: 4, Command.SET_ELEVATION: 4}
+PAYLOAD: Final[dict[int, int]] = {Command.SET_SPEED: 4, Command.SET_ELEVATION: 4}
 STATE_STANDING: Final = 0x31
 STATE_RUNNING: Final = 0x32
 
