@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,12 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc.aio import Client
 from treadctl.ipc.asking import RefusedError
 from treadctl.ipc.connection import LINES_PER_PASS, MAX_BACKLOG, MAX_QUEUE
+from treadctl.ipc.framing import encode
 from treadctl.ipc.memory import memory_dial
 from treadctl.ipc.messages import MAX_LINE, Event, Peer, SnapshotMessage
-from treadctl.ipc.server import MAX_CLIENTS, MAX_CONNECTIONS
+from treadctl.ipc.server import MAX_CLIENTS, MAX_CONNECTIONS, UNANSWERED_PER_CLIENT
 
-from .conftest import Daemon, RawClient
+from .conftest import SNAPSHOT, Daemon, RawClient
 
 HELLO = b'{"type":"hello","version":1,"client":"test"}\n'
 
@@ -159,6 +161,23 @@ async def test_a_flood_of_lines_ends_the_flooder_and_nobody_else(daemon: Daemon,
         assert (await other.snapshot()).state == "running"
 
 
+async def test_questions_left_open_are_limited_but_never_for_a_stop(daemon: Daemon, raw: RawClient) -> None:
+    await raw.connect()
+    raw.transport.write(HELLO)
+    for _ in range(UNANSWERED_PER_CLIENT + 1):
+        raw.transport.write(asking(daemon))
+        await passes(4)
+    assert len(daemon.requests) == UNANSWERED_PER_CLIENT
+    raw.transport.write(b"stop\n")
+    await passes(4)
+    assert daemon.requests[-1].kind is RequestKind.STOP
+    for request in list(daemon.requests):
+        daemon.server.reply(request.id)
+    raw.transport.write(asking(daemon))
+    await passes(4)
+    assert len(daemon.requests) == UNANSWERED_PER_CLIENT + 2
+
+
 async def test_one_pass_of_the_loop_reads_a_bounded_number_of_lines(daemon: Daemon, raw: RawClient) -> None:
     await raw.connect()
     raw.transport.write(HELLO + b"".join(asking(daemon) for _ in range(50)))
@@ -286,3 +305,13 @@ async def test_a_question_without_an_answer_ends_in_a_numbered_error(daemon: Dae
     with pytest.raises(TreadctlError, match="TC400"):
         await one.request(RequestKind.HOLD)
     assert not one.connected
+
+
+async def test_a_watcher_that_lags_is_shown_the_newest_snapshot_only(daemon: Daemon) -> None:
+    async with client(daemon) as one:
+        for at_s in (1.0, 2.0, 3.0):
+            one.data_received(encode(SnapshotMessage(replace(SNAPSHOT, at_s=at_s))))
+        message = await one.next_message()
+        assert isinstance(message, SnapshotMessage)
+        assert message.snapshot.at_s == 3.0
+        assert one.dropped == 2

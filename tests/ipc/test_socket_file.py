@@ -13,6 +13,7 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc import aio
 from treadctl.ipc.asking import RefusedError
 from treadctl.ipc.client import Client
+from treadctl.ipc.connection import Connection
 from treadctl.ipc.listening import SocketFile
 from treadctl.ipc.memory import memory_dial
 from treadctl.ipc.messages import Event, SnapshotMessage
@@ -59,6 +60,17 @@ def test_a_second_daemon_is_refused_and_the_first_keeps_its_socket(tmp_path: Pat
             SocketFile(path).claim()
         assert name_of(caught) == "instance_running"
         assert path.exists()
+    first.release()
+
+
+def test_a_living_daemon_keeps_its_place_even_when_its_socket_file_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    first = SocketFile(path)
+    with first.claim():
+        path.unlink()
+        with pytest.raises(TreadctlError) as caught:
+            SocketFile(path).claim()
+        assert name_of(caught) == "instance_running"
     first.release()
 
 
@@ -149,6 +161,22 @@ def test_a_daemon_that_hangs_ends_in_an_error_and_not_in_a_wait(tmp_path: Path) 
             Client(tmp_path / "ctl.sock", timeout_s=0.05)
 
 
+async def test_all_that_was_asked_before_the_end_of_input_is_answered(tmp_path: Path) -> None:
+    served = Served(tmp_path / "ctl.sock")
+    await served.server.start()
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "ctl.sock"))
+        writer.write(b'{"type":"hello","version":1,"client":"pipe"}\n' + b'{"type":"status"}\n' * 40)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            lines = (await reader.read()).splitlines()
+        assert len(lines) == 41
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await served.server.close()
+
+
 async def test_a_hung_up_client_does_not_disturb_the_daemon(tmp_path: Path) -> None:
     served = Served(tmp_path / "ctl.sock")
     await served.server.start()
@@ -204,3 +232,25 @@ async def test_a_follower_sees_the_loss_comes_back_and_gets_each_event_once(daem
     assert waits == [0.1, 0.2]
     assert live[0] is not None
     assert live[-1] is None
+
+
+async def test_an_event_that_comes_both_live_and_as_history_is_told_once(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = daemon.server.history_for
+
+    def late(connection: Connection, since_seq: int) -> None:
+        daemon.server.publish_event("note", "between")
+        real(connection, since_seq)
+
+    monkeypatch.setattr(daemon.server, "history_for", late)
+    stream = aio.follow(memory_dial(daemon.server), 0.0)
+    sentences: list[str] = []
+    async with asyncio.timeout(5):
+        async for message in stream:
+            if isinstance(message, Event):
+                sentences.append(message.sentence)
+                if message.sentence == "between":
+                    daemon.server.publish_event("note", "last")
+                if message.sentence == "last":
+                    break
+    await stream.aclose()
+    assert sentences == ["between", "last"]

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -301,8 +300,7 @@ async def follow(
                 yield Link(False, str(error))
         finally:
             if on_client is not None:
-                with suppress(RuntimeError):
-                    on_client(None)
+                on_client(None)
             client.close()
         await sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
         failures += 1
