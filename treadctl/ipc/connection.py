@@ -119,12 +119,6 @@ class Connection(asyncio.BufferedProtocol):
         if self._again is None:
             self._work()
 
-    def eof_received(self) -> bool:
-        """The client will send no more; answer what it sent."""
-        while self._backlog and self._transport is not None:  # at most MAX_BACKLOG: `printf … | nc` closes right after asking
-            self._line(self._backlog.popleft())
-        return False
-
     def pause_writing(self) -> None:
         """The client does not read."""
         self._paused = True
