@@ -54,6 +54,7 @@ class DriveBench:
     disguise: Callable[[], None]
     foreign: Callable[[bytes], bytes]
     worst_exchange_s: float
+    watchdog_limit_s: float = 0.5
     reports: list[DriveReport] = field(default_factory=list)
     _order: DriveOrder = DriveOrder(DriveMode.STOP, 0.0, Direction.FORWARD, None, 1)
     _task: asyncio.Task[None] | None = None
@@ -103,15 +104,21 @@ class DriveBench:
             await asyncio.sleep(APPLY_EVERY_S)
 
     async def ready(self) -> None:
-        """Wait at a stop until the drive has been identified and the stop confirmed."""
+        """Wait at a stop until all holds that the core asks for before a start: identified, watchdog attested, stop confirmed, belt measured at rest."""
         self.begin()
         order = self.order(DriveMode.STOP)
         for _ in range(500):
             self.drive.apply(order)
             await asyncio.sleep(APPLY_EVERY_S)
-            if self.reports and self.last.identified and self.last.confirmed_order >= order.order_id:
+            if self.reports and self._may_start(order):
                 return
-        raise AssertionError("the drive was not identified within 10 s")
+        raise AssertionError(f"the drive was not ready within 10 s: {self.reports[-1:]}")
+
+    def _may_start(self, order: DriveOrder) -> bool:
+        last = self.last
+        attested = last.watchdog_s is not None and last.watchdog_s <= self.watchdog_limit_s
+        stands = last.status is not None and last.status.motion.speed_mps < STILL_MPS
+        return last.identified and attested and stands and last.confirmed_order >= order.order_id
 
     async def up_to_speed(self, speed_mps: float = 1.0, direction: Direction = Direction.FORWARD) -> DriveOrder:
         """Get ready, then run until the belt is nearly as fast as ordered, and half a second more."""
