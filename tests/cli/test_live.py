@@ -9,7 +9,7 @@ from rich.text import Text
 from treadctl.cli.live import STATES, age_text, dated, render
 from treadctl.core.session import SessionState
 from treadctl.ipc.messages import Event
-from treadctl.ipc.snapshot import BlockerView, ChannelView, DriveView, PromptView, Snapshot
+from treadctl.ipc.snapshot import BlockerView, ChannelView, DriveView, EnableView, PromptView, Snapshot
 
 from .conftest import SNAPSHOT, TRIPPED
 
@@ -33,6 +33,12 @@ def test_a_running_session_shows_what_staff_must_see() -> None:
 
 def test_an_open_contact_is_marked_by_word_and_icon_not_only_by_colour() -> None:
     assert "✘ harness OPEN" in shown(SNAPSHOT)
+
+
+@pytest.mark.parametrize(("wanted", "fed_back", "mark"), [(False, False, "✔"), (True, True, "✔"), (True, False, "✘"), (False, True, "✘")])
+def test_the_enable_feedback_is_healthy_when_it_follows_the_output(wanted: bool, fed_back: bool, mark: str) -> None:
+    snapshot = replace(SNAPSHOT, channels=(ChannelView("enable_feedback", fed_back, 0.01, "good"),), enable=EnableView(wanted, fed_back))
+    assert f"{mark} enable_feedback" in shown(snapshot)
 
 
 def test_every_state_has_its_own_icon_or_word_and_a_colour() -> None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.align import Align
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from treadctl.core.sample import ChannelId
 from treadctl.core.units import kmh_from_mps
 from treadctl.ipc.messages import Event
 from treadctl.ipc.snapshot import CauseView, ChannelView, Snapshot
@@ -37,6 +39,7 @@ STATES: Final = {
 }
 ARROWS: Final = {"forward": "→ forward", "reverse": "← reverse"}
 WARNINGS: Final = frozenset({"WARN", "HOLD", "SLOW"})
+ENABLE_FEEDBACK: Final = ChannelId.ENABLE_FEEDBACK.value
 GREY: Final = "bright_black"
 
 
@@ -113,34 +116,32 @@ def _rails(snapshot: Snapshot, behind_s: float) -> RenderableType:
 
 
 def _interlocks(snapshot: Snapshot, behind_s: float) -> RenderableType:
-    line = Text()
-    for channel in snapshot.channels:
-        line.append_text(_channel(channel, behind_s)).append("   ")
-    drive = snapshot.drive
+    drive, loop = snapshot.drive, snapshot.loop
     watchdog = "not attested" if drive.watchdog_s is None else f"watchdog {drive.watchdog_s * 1000:.0f} ms"
-    healthy = drive.identified and drive.watchdog_s is not None
-    line.append_text(dated(f"{'✔' if healthy else '✘'} drive {drive.state}, {watchdog}", 0.0, behind_s, "green" if healthy else "bold red")).append("   ")
-    enable = "on" if snapshot.enable.wanted else "off"
-    line.append_text(dated(f"⏻ enable {enable}", 0.0, behind_s)).append("   ")
-    journal = snapshot.journal.ok
-    line.append_text(dated("✔ journal" if journal else "✘ journal", 0.0, behind_s, "green" if journal else "bold red"))
-    loop = snapshot.loop
-    line.append(f"   loop p99 {loop.lateness_p99_s * 1000:.1f} ms, max {loop.lateness_max_s * 1000:.1f} ms", style=GREY)
-    return Panel(line, title="interlocks", title_align="left")
+    proven = drive.identified and drive.watchdog_s is not None
+    items = [_channel(channel, snapshot.enable.wanted, behind_s) for channel in snapshot.channels]
+    items.append(_mark(f"drive {drive.state}, {watchdog}", proven, behind_s))
+    items.append(dated(f"⏻ enable {'on' if snapshot.enable.wanted else 'off'}", 0.0, behind_s))
+    items.append(_mark("journal", snapshot.journal.ok, behind_s))
+    items.append(dated(f"loop p99 {loop.lateness_p99_s * 1000:.1f} ms, max {loop.lateness_max_s * 1000:.1f} ms", 0.0, behind_s))
+    return Panel(Columns(items, padding=(0, 3)), title="interlocks", title_align="left")
 
 
-def _channel(channel: ChannelView, behind_s: float) -> Text:
-    """Icon, name, value and age. A contact is healthy when closed; a level, when it is there."""
-    good = channel.quality == "good" and channel.value is not None and channel.value is not False
+def _mark(text: str, good: bool, behind_s: float, age_s: float | None = 0.0) -> Text:
+    return dated(f"{'✔' if good else '✘'} {text}", age_s, behind_s, "green" if good else "bold red")
+
+
+def _channel(channel: ChannelView, enable_wanted: bool, behind_s: float) -> Text:
+    """Icon, name, value and age. A contact is healthy when closed, the enable feedback when it follows the output, a level when it is there."""
+    right = enable_wanted if channel.id == ENABLE_FEEDBACK else True
+    good = channel.quality == "good" and channel.value is not None and (not isinstance(channel.value, bool) or channel.value is right)
     if isinstance(channel.value, bool):
         value = "closed" if channel.value else "OPEN"
     else:
         value = f"{channel.value:.2f}" if channel.value is not None else channel.quality
-    icon = "✔" if good else "✘"
-    age = "" if channel.age_s is None else f" {age_text(channel.age_s)}"
-    text = f"{icon} {channel.id} {value}"
     current = channel.age_s is not None and channel.age_s + behind_s <= STALE_S
-    return dated(text + (age if current else ""), channel.age_s, behind_s, "green" if good else "bold red")
+    age = f" {age_text(channel.age_s)}" if current else ""
+    return _mark(f"{channel.id} {value}{age}", good, behind_s, channel.age_s)
 
 
 def _causes(snapshot: Snapshot, behind_s: float) -> RenderableType:
