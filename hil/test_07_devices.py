@@ -21,6 +21,10 @@ def eta(hand: Hand) -> int:
     return hand.read(ETA)[0]
 
 
+def plant(hand: Hand) -> str:
+    return hand.rig.world.drive.kind
+
+
 # Altivar ---------------------------------------------------------------------------------------------------------------------------------------
 def test_a_drive_wakes_up_disabled_and_slow_to_notice_silence() -> None:
     hand = Hand()
@@ -92,9 +96,9 @@ def test_a_silent_host_is_noticed_and_the_belt_ramped_down() -> None:
         hand.read(ETA)
     assert eta(hand) & 0x6F == 0x27
     hand.run(0.48)
-    assert hand.rig.world.drive.kind == "run"
+    assert plant(hand) == "run"
     hand.run(0.1)
-    assert hand.rig.world.drive.kind == "ramp_stop"
+    assert plant(hand) == "ramp_stop"
     hand.run(2.5)
     assert hand.speed_mps == 0.0
     assert eta(hand) & 0x4F == 0x08
@@ -347,6 +351,16 @@ def test_moving_frames_after_a_stop_are_counted_until_armed_anew() -> None:
     hand.write(CMD, 7)
     hand.write(CMD, 0x0F)
     assert hand.rig.measurements.all[-1].frames_above_zero_after_stop == 2
+
+
+def test_a_start_after_an_event_at_rest_belongs_to_nobody() -> None:
+    hand = Hand()
+    hand.rig.set_contact("cord", False)
+    hand.run(0.2)
+    hand.rig.set_contact("cord", True)
+    hand.run_belt(200)
+    m = hand.rig.measurements.all[0]
+    assert (m.first_stop_frame_s, m.frames_above_zero_before_stop, m.frames_above_zero_after_stop) == (None, 0, 0)
 
 
 def test_marks_are_measured_each_for_itself_and_a_bouncing_cord_once() -> None:

@@ -418,7 +418,8 @@ def test_state_measurements_wire_and_events_are_told() -> None:
     hand.ask(READ)
     answer(hand.rig, {"cmd": "set", "input": "cord", "closed": False})
     told = answer(hand.rig, {"cmd": "state"})
-    assert {"belt_speed_mps", "position_m", "posture", "rail_left_n", "inputs", "drive", "enable_relay", "t_s"} <= told.keys()
+    assert {"belt_speed_mps", "runner", "rails", "inputs", "drive", "enable_relay", "t_s"} <= told.keys()
+    assert told["runner"].keys() == {"position_m", "posture", "trunk_deg"}
     assert answer(hand.rig, {"cmd": "measurements"})["measurements"][0]["event"] == "cord"
     frames = answer(hand.rig, {"cmd": "wire", "last": 2})["wires"]["drive"]
     assert [frame["hex"] for frame in frames] == [READ.hex(), GOOD_READ.hex()]

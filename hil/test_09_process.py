@@ -118,13 +118,13 @@ def test_a_port_opened_at_another_baud_rate_is_not_understood(tmp_path: Path) ->
 
 def test_a_pulled_adapter_fails_the_port_and_comes_back_under_its_name(tmp_path: Path) -> None:
     with running("shared-bus", tmp_path) as it:
-        with opened(tmp_path / "bus", termios.B38400) as fd:
-            it.ask(cmd="fault", name="unplug", on=True, params={"wire": "bus"})
-            assert not (tmp_path / "bus").exists()
+        with opened(tmp_path / "drive", termios.B38400) as fd:
+            it.ask(cmd="fault", name="unplug", on=True, params={"wire": "drive"})
+            assert not (tmp_path / "drive").exists()
             with pytest.raises(OSError, match=os.strerror(errno.EIO)):
                 os.write(fd, READ_STATE)
-        it.ask(cmd="fault", name="unplug", on=False, params={"wire": "bus"})
-        with opened(tmp_path / "bus", termios.B38400) as fd:
+        it.ask(cmd="fault", name="unplug", on=False, params={"wire": "drive"})
+        with opened(tmp_path / "drive", termios.B38400) as fd:
             assert rtu_valid(exchange(fd, READ_STATE, 7))
 
 

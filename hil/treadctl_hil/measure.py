@@ -95,14 +95,14 @@ class Measurements:
         for m in self._open:
             if frame.received_s < m.event_s or m.armed_again:
                 continue
-            if m.first_stop_frame_s is None:
+            if verdict.arms and m.standstill_s is not None:  # a new start at rest: whatever follows belongs to it
+                m.armed_again = True
+            elif m.first_stop_frame_s is None:
                 if verdict.stop:
                     m.first_stop_frame_s = frame.last_s
                     m.stop_frame_hex = frame.data.hex()
                 elif verdict.moves:
                     m.frames_above_zero_before_stop += 1
-            elif verdict.arms and m.standstill_s is not None:
-                m.armed_again = True
             elif verdict.moves:
                 m.frames_above_zero_after_stop += 1
 
