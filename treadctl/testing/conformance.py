@@ -68,10 +68,11 @@ class DriveBench:
         """End the driver, which must not have ended by itself."""
         if self._task is None:
             return
-        ended = self._task.done()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        claim(not ended, f"the driver's run ended by itself: {self._task}")
+        task, self._task = self._task, None
+        ended = task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        claim(not ended, f"the driver's run ended by itself: {task}")
 
     @property
     def now_s(self) -> float:
