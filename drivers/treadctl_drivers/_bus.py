@@ -135,6 +135,17 @@ class Bus:
         self._watchers.append(changed)
         return lambda: self._watchers.remove(changed)
 
+    async def wait_up(self) -> None:
+        """Return when the link is open; at once if it is."""
+        if self._link is not None:
+            return
+        opened = asyncio.Event()
+        unwatch = self.watch(lambda up: opened.set() if up else None)
+        try:
+            await opened.wait()
+        finally:
+            unwatch()
+
     def submit(self, exchange: Exchange[T], done: Callable[[Outcome[T]], None]) -> Ticket[T]:
         """Queue an exchange; `done` is called exactly once, from the loop, unless the ticket is withdrawn.
 
