@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from conftest import BASE, KEY, MACHINE, PlayedFeed, Watcher, bridging, connected, running, watching
-from mosquitto import Mosquitto
+from telemetry_broker import Mosquitto
+from telemetry_rig import BASE, KEY, MACHINE, PlayedFeed, Watcher, bridging, connected, running, watching
 
 from treadctl.telemetry.bridge import Bridge
 from treadctl.telemetry.command import SENTENCES, signed_stop, time_text

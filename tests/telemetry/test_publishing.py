@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import BASE, MACHINE, TRIPPED, PlayedFeed, Watcher, bridging, connected, running, watching, write_config
-from mosquitto import Mosquitto, make_files
+from telemetry_broker import Mosquitto, make_files
+from telemetry_rig import BASE, MACHINE, TRIPPED, PlayedFeed, Watcher, bridging, connected, running, watching, write_config
 
 from treadctl.ipc.messages import Event
 from treadctl.telemetry.bridge import Bridge

@@ -1,0 +1,287 @@
+"""The proof itself, run as root inside the booted container by proof.service. Debian's python3 and its standard library only.
+
+Each check is one sentence, printed as PASS or FAIL; the exit code is the number of failures (at most 100).
+"""
+
+# ruff: noqa: D103, S603, S607, T201
+# It prints, and calls the system's own programs by name: it is a script for one container. The checks' sentences say what each function is for.
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DAEMON = "treadctld.service"
+NETWORK = "treadctl-telemetry.service"
+SOCKET = Path("/run/treadctl/ctl.sock")
+RUN = Path("/run/bench")
+MACHINE = Path("/etc/treadctl/machine.toml")
+LIMITS = {DAEMON: 1.0, NETWORK: 1.5}
+failed: list[str] = []
+
+
+def check(sentence: str, passed: bool, found: object = "") -> None:
+    """Print one line of the proof."""
+    if not passed:
+        failed.append(sentence)
+    print(f"{'PASS' if passed else 'FAIL'}  {sentence}" + (f"  [{found}]" if found != "" else ""), flush=True)
+
+
+def run(*command: str) -> str:
+    """Standard output and error of a command, whatever its exit code."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout.strip()
+
+
+def succeeds(*command: str) -> bool:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        print(f"      {' '.join(command)}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}", flush=True)
+    return done.returncode == 0
+
+
+def show(unit: str, *names: str) -> dict[str, str]:
+    """Properties of a unit as systemd sees them now."""
+    lines = run("systemctl", "show", unit, "--property=" + ",".join(names)).splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def main_pid() -> int:
+    """The daemon's process id, 0 while there is none."""
+    return int(show(DAEMON, "MainPID").get("MainPID", "0"))
+
+
+def send(number: signal.Signals) -> int:
+    """Signal the daemon; its process id. Process 0 would be this proof itself."""
+    pid = main_pid()
+    if pid == 0:
+        raise RuntimeError("the daemon does not run")
+    os.kill(pid, number)
+    return pid
+
+
+def journal(unit: str, since: str) -> str:
+    return run("journalctl", "--no-pager", "-o", "cat", "-u", unit, "--since", since)
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def until(wanted: Callable[[], bool], limit_s: float = 15.0) -> float | None:
+    """Seconds until `wanted()` was true, None when it never was."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < limit_s:
+        if wanted():
+            return time.monotonic() - begun
+        time.sleep(0.02)
+    return None
+
+
+def exchange(path: Path, *messages: dict, wanted: str | None = None) -> dict:
+    """Send JSON lines to a Unix socket; the first answer, or the first of the type wanted."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        connection.connect(str(path))
+        for message in messages:
+            connection.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        for line in connection.makefile("rb"):
+            answer = json.loads(line)
+            if wanted is None or answer.get("type") == wanted:
+                return answer
+    return {}
+
+
+def snapshot() -> dict:
+    try:
+        answer = exchange(SOCKET, {"type": "hello", "version": 1, "client": "proof", "release": ""}, {"type": "status"}, wanted="snapshot")
+    except OSError:
+        return {}
+    return answer.get("snapshot", {})
+
+
+def belt() -> dict:
+    return exchange(RUN / "hil.sock", {"cmd": "state"})
+
+
+# --- what is proven, in order -----------------------------------------------------------------------------------------
+
+
+def boot() -> None:
+    check("systemd is PID 1 here", Path("/proc/1/comm").read_text().strip() == "systemd", run("systemctl", "--version").splitlines()[0])
+    check("sysusers creates the accounts", succeeds("systemd-sysusers") and pwd.getpwnam("treadctl").pw_uid > 0)
+    groups = run("id", "-nG", "treadctl"), run("id", "-nG", "treadctl-telemetry")
+    check(
+        "the daemon may open serial ports, the network process only the control socket",
+        "dialout" in groups[0] and groups[1].split() == ["treadctl-telemetry", "treadctl"],
+        groups,
+    )
+    check(
+        "tmpfiles creates the directories",
+        succeeds("systemd-tmpfiles", "--create", "treadctl.conf") and Path("/etc/treadctl/credentials").stat().st_mode & 0o777 == 0o700,
+    )
+    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", DAEMON, NETWORK, "treadctl.target"], capture_output=True, text=True, check=False)
+    complaints = [line for line in verified.stderr.splitlines() if "treadctl" in line]
+    check("systemd-analyze verify has nothing to say", verified.returncode == 0 and not complaints, " ".join(complaints))
+    rules = subprocess.run(["udevadm", "test", "/sys/devices/virtual/mem/null"], capture_output=True, text=True, check=False)
+    log = rules.stdout + rules.stderr
+    check("udev reads the rules without complaint", "70-treadctl.rules" in log and "70-treadctl.rules:" not in log)
+
+
+def group_right() -> None:
+    """Whether PrivateUsers= leaves the daemon its right on files of the group dialout, as serial ports are."""
+    probe = Path("/run/dialout-probe")
+    probe.write_text("seen\n")
+    os.chown(probe, 0, int(run("getent", "group", "dialout").split(":")[2]))
+    probe.chmod(0o660)
+    command = ["systemd-run", "--quiet", "--wait", "--pipe", "-p", "User=treadctl", "-p", "SupplementaryGroups=dialout", "-p", "PrivateUsers=yes"]
+    seen = run(*command, "-p", "CapabilityBoundingSet=", "-p", "ProtectSystem=strict", "/bin/cat", str(probe))
+    check("PrivateUsers leaves the right of the group dialout", seen == "seen", seen)
+
+
+def simulated_belt() -> None:
+    """The simulated treadmill runs under the daemon's account, so that its pseudo terminals may be opened by the daemon."""
+    succeeds("systemd-run", "--quiet", "--unit=bench", "-p", "User=treadctl", "-p", "RuntimeDirectory=bench", "/opt/treadctl/bin/treadctl-hil", "--bench",
+             "/opt/treadctl/share/benches/altivar-rtu.toml", "--run-dir", str(RUN), "--machine-out", "/run/bench/machine.toml", "--no-realtime")  # fmt: skip
+    ready = until(lambda: (RUN / "hil.sock").exists() and (RUN / "machine.toml").exists())
+    check("the simulated belt runs", ready is not None, journal("bench.service", "-1min")[-300:] if ready is None else "")
+    text = (RUN / "machine.toml").read_text()
+    text = re.sub(r"(?m)^socket = .*$", f'socket = "{SOCKET}"', text)
+    text = re.sub(r"(?m)^journal_dir = .*$", 'journal_dir = "/var/lib/treadctl/journal"', text)
+    MACHINE.write_text(text)
+    MACHINE.chmod(0o644)
+
+
+def start() -> None:
+    since = now()
+    begun = time.monotonic()
+    started = succeeds("systemctl", "start", DAEMON)
+    took = time.monotonic() - begun
+    told = show(DAEMON, "ActiveState", "StatusText", "Type", "NotifyAccess")
+    check(
+        "the unit starts: READY was sent", started and told["ActiveState"] == "active" and told["Type"] == "notify", f"{took:.2f} s; {told.get('StatusText')}"
+    )
+    if not started:
+        print(journal(DAEMON, since)[-3000:])
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{main_pid()}/status").read_text().splitlines())
+    check("it runs as treadctl without a capability", int(status["CapBnd"], 16) == 0 and int(status["Uid"].split()[0]) == pwd.getpwnam("treadctl").pw_uid)
+    check("it may gain no privilege and is under a system-call filter", status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2")
+    check("it is scheduled FIFO", os.sched_getscheduler(main_pid()) == os.SCHED_FIFO, f"priority {os.sched_getparam(main_pid()).sched_priority}")
+    check("its memory is locked", int(status["VmLck"].split()[0]) > 0, status["VmLck"].strip())
+    denied = [line for line in journal(DAEMON, since).splitlines() if "not locked" in line or "no real-time" in line]
+    check("nothing was denied to it", not denied, " ".join(denied))
+    view = snapshot()
+    check("it comes up tripped", view.get("state") == "tripped", view.get("state"))
+    found = until(lambda: snapshot().get("drive", {}).get("identified") is True)
+    check("it identified the simulated drive over its serial port", found is not None, snapshot().get("drive"))
+    mode = SOCKET.stat()
+    check("the control socket is open to its group only", mode.st_mode & 0o777 == 0o660 and SOCKET.parent.stat().st_mode & 0o777 == 0o750)
+
+
+def watchdog() -> None:
+    since = now()
+    old = send(signal.SIGSTOP)
+    begun = time.monotonic()
+    new = until(lambda: main_pid() not in (0, old) and show(DAEMON, "ActiveState")["ActiveState"] == "active")
+    took = time.monotonic() - begun
+    log = journal(DAEMON, since)
+    check("a frozen daemon is killed by the watchdog", "Watchdog timeout" in log, "" if "Watchdog timeout" in log else log[-500:])
+    check("it is started again", new is not None and int(show(DAEMON, "NRestarts")["NRestarts"]) >= 1, f"{took:.2f} s after it froze")
+    check("the restarted daemon is tripped", snapshot().get("state") == "tripped", snapshot().get("state"))
+    safe_state("after the watchdog", log)
+
+
+def killed() -> None:
+    since = now()
+    old = send(signal.SIGKILL)
+    new = until(lambda: main_pid() not in (0, old) and show(DAEMON, "ActiveState")["ActiveState"] == "active")
+    check("a daemon killed with SIGKILL is started again, tripped", new is not None and snapshot().get("state") == "tripped", snapshot().get("state"))
+    safe_state("after SIGKILL", journal(DAEMON, since))
+
+
+def safe_state(when: str, log: str) -> None:
+    said = [line for line in log.splitlines() if line.startswith("safe state:")]
+    check(f"ExecStopPost ran {when}", bool(said), "" if said else log[-400:])
+    check(f"the drive confirmed the stop of ExecStopPost {when}", any("the drive confirmed the stop" in line for line in said), " ".join(said))
+    speed = belt()
+    check(f"the belt is at rest {when}", abs(float(speed.get("belt_speed_mps", speed.get("speed_mps", 1.0)))) < 0.01)
+
+
+def orderly_end() -> None:
+    since = now()
+    succeeds("systemctl", "stop", DAEMON)
+    told = show(DAEMON, "Result", "ActiveState")
+    check("SIGTERM ends it in order", told == {"Result": "success", "ActiveState": "inactive"}, told)
+    check("ExecStopPost ran after the orderly end, too", "the drive confirmed the stop" in journal(DAEMON, since))
+
+
+def bad_input() -> None:
+    good = MACHINE.read_text()
+    MACHINE.write_text(good.replace("[machine]", "[machine]\nmisspelt_key = 1", 1))
+    succeeds("systemctl", "start", "--no-block", DAEMON)
+    until(lambda: show(DAEMON, "ActiveState")["ActiveState"] == "failed")
+    told = show(DAEMON, "ExecMainStatus", "ActiveState", "NRestarts")
+    check(
+        "a wrong machine file ends in exit code 2 and is not tried again",
+        told["ExecMainStatus"] == "2" and told["ActiveState"] == "failed" and told["NRestarts"] == "0",
+        told,
+    )
+    MACHINE.write_text(good)
+    run("systemctl", "reset-failed", DAEMON)
+
+
+def network_process() -> None:
+    credentials = Path("/etc/treadctl/credentials")
+    for name in ("mqtt-password", "stop-key"):
+        (credentials / name).write_text("0123456789abcdef" * 2 + "\n")
+        (credentials / name).chmod(0o600)
+    Path("/etc/treadctl/telemetry.toml").write_text(
+        'format = 1\nmachine = "proof"\n[broker]\nhost = "127.0.0.1"\nport = 1883\nusername = "proof"\npassword_file = "mqtt-password"\n'
+        '[stop]\nkey_file = "stop-key"\n'
+    )
+    since = now()
+    succeeds("systemctl", "start", DAEMON)
+    check("the network process starts without a broker", succeeds("systemctl", "start", NETWORK))
+    heard = until(lambda: "connected to the daemon" in journal(NETWORK, since) and "next attempt" in journal(NETWORK, since))
+    check("it reads the control socket, and waits for its broker", heard is not None, "" if heard is not None else journal(NETWORK, since)[-600:])
+    pid = int(show(NETWORK, "MainPID")["MainPID"])
+    run("systemctl", "kill", "--signal=SIGKILL", NETWORK)
+    time.sleep(0.2)
+    view = snapshot()
+    check("its death means nothing to the daemon", bool(view) and show(DAEMON, "ActiveState")["ActiveState"] == "active", view.get("state"))
+    until(lambda: show(NETWORK, "ActiveState")["ActiveState"] == "active" and int(show(NETWORK, "MainPID")["MainPID"]) not in (0, pid))
+    check("it is started again", show(NETWORK, "ActiveState")["ActiveState"] == "active")
+    run("systemctl", "stop", NETWORK)
+
+
+def exposure() -> None:
+    """Of the units as shipped: the drop-ins of the proof are taken away first."""
+    shutil.rmtree("/etc/systemd/system/treadctld.service.d")
+    run("systemctl", "daemon-reload")
+    for unit, limit in LIMITS.items():
+        text = run("systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
+        score = float(re.search(r": ([\d.]+)", text)[1])
+        check(f"exposure of {unit}, judged by the running systemd, is at most {limit}", score <= limit, score)
+
+
+def main() -> int:
+    for step in (boot, group_right, simulated_belt, start, watchdog, killed, orderly_end, bad_input, network_process, exposure):
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - a proof that stumbles has failed, and the rest is still worth seeing
+            check(f"{step.__name__} ran to its end", False, f"{type(error).__name__}: {error}")
+    print(f"{len(failed)} failed" if failed else "all passed")
+    return min(len(failed), 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
