@@ -208,6 +208,26 @@ def test_half_a_second_of_silence_stops_a_belt_started_with_the_timer() -> None:
         assert (hand.ask(b"\xc0") == b"\xbd") is stopped
 
 
+@pytest.mark.parametrize(("strict", "state"), [("false", b"\xd0\x32"), ("true", b"\xd0\x31")])
+def test_a_start_with_the_enable_open_is_kept_or_forgotten_as_the_bench_says(strict: str, state: bytes) -> None:
+    hand = Hand("woodway", f"drive.woodway.start_needs_enable={strict}")
+    assert hand.ask(b"\xa0") == b"\xb0"
+    assert hand.ask(b"\xc0") == state
+
+
+def test_losing_the_enable_ends_a_start() -> None:
+    hand = a_woodway()
+    hand.ask(b"\xa0")
+    hand.ask(b"\xa30020", 0.3)
+    hand.coil(False)
+    hand.run(0.05)
+    assert hand.ask(b"\xc0") == b"\xd0\x31"
+    hand.coil(True)
+    hand.run(0.05)
+    assert hand.ask(b"\xc0") == b"\xd0\x31"
+    assert plant(hand) == "coast"
+
+
 def test_an_unfinished_payload_is_given_up() -> None:
     hand = a_woodway()
     hand.ask(b"\xa300", 0.7)

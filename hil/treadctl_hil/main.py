@@ -23,6 +23,7 @@ from treadctl_hil.rig import Rig, open_ports
 _HERE: Final = Path(__file__).resolve().parent
 _SHIPPED: Final = (_HERE / "benches", _HERE.parent / "benches")  # inside an installed package, beside it in a checkout
 BAD_INPUT: Final = 2
+_LAST_FRAMES: Final = 500  # of each wire, kept in the report
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,6 +64,7 @@ def report(rig: Rig, bench: Bench, realtime: bool) -> dict[str, Any]:
         "enable_relay": rig.world.drive.enable_relay,
         "measurements": [m.as_json() for m in rig.measurements.all],
         "wires": {name: _wire_report(rig, name) for name in bench.wire},
+        "last_frames": {name: log.last(_LAST_FRAMES) for name, log in rig.logs.items()},
         "faults": {row["name"]: row["hits"] for row in rig.faults.rows() if row["hits"] or row["on"]},
         "events": [{"at_s": e.at_s, "name": e.name, "detail": e.detail} for e in rig.world.events],
     }

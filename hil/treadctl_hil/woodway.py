@@ -30,6 +30,7 @@ class WoodwaySetting:
 
     firmware_hex: str = "00010203"
     coast_on_disengage: bool = True
+    start_needs_enable: bool = False  # true: a start while the enable is open is acknowledged and forgotten, so the host has to read the state
 
 
 def judge(command: bytes) -> Verdict:
@@ -69,6 +70,7 @@ class Woodway:
         self.grade_percent = 0.0
         self._grade_goal_percent = 0.0
         self._heard_s = 0.0
+        self._enabled = False
         self._ticked_s: float | None = None
 
     @property
@@ -99,9 +101,11 @@ class Woodway:
         self._ticked_s = now_s
         step = _GRADE_PERCENT_PER_S * passed_s
         self.grade_percent += max(-step, min(step, self._grade_goal_percent - self.grade_percent))
+        lost = self._enabled and not self._actuator.relay_closed
+        self._enabled = self._actuator.relay_closed
         if not self.started:
             return
-        if not self._actuator.relay_closed:
+        if lost:
             self.started = False
         elif self.timed and now_s - self._heard_s > TIMER_S and self._faults.params("watchdog_dead") is None:
             self.started = False
@@ -130,7 +134,7 @@ class Woodway:
 
     def _do(self, code: int) -> bytes:
         if code in (0xA0, 0xA9):
-            self.started = self._actuator.relay_closed
+            self.started = self._actuator.relay_closed or not self.setting.start_needs_enable
             self.timed = code == 0xA0 and self._faults.params("watchdog_off") is None
             self._set_tenths = 0
         elif code == 0xA2:
