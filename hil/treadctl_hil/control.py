@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -102,9 +103,13 @@ def do_mark(rig: Rig, command: Command) -> Answer:
 
 
 def do_measurements(rig: Rig, command: Command) -> Answer:
-    """Every measurement so far."""
+    """Every measurement so far, or only the `last` ones."""
     rig.step()
-    return {"measurements": [m.as_json() for m in rig.measurements.all]}
+    last = command.get("last", len(rig.measurements.all))
+    if not isinstance(last, int) or last < 0:
+        raise CommandError("measurements: last must be a whole number")
+    newest = list(islice(reversed(rig.measurements.all), last))
+    return {"measurements": [m.as_json() for m in reversed(newest)]}
 
 
 def do_wire(rig: Rig, command: Command) -> Answer:

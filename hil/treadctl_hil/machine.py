@@ -66,9 +66,19 @@ def _safety(bench: Bench) -> str:
         'proof = ["cord_a", "cord_b"]',
         "sensor_age_limit_s = 0.1",
         f"drive_age_limit_s = {drive_age_s}",
+        f"stop_confirm_limit_s = {_confirm_limit_s(bench):.3f}",
         "drive_watchdog_limit_s = 0.5",
         "",
     ))
+
+
+def _confirm_limit_s(bench: Bench) -> float:
+    """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 125 ms on slow wires only."""
+    wire = bench.wire[bench.drive.wire]
+    if wire.kind != "pty":
+        return 0.125
+    exchange_s = 16 * 11 / wire.baud + 0.004 + max(wire.turnaround_s, wire.turnaround_max_s)
+    return min(0.3, max(0.125, 4.0 * exchange_s + 0.03))
 
 
 def _link(bench: Bench, name: str, port: object) -> str:

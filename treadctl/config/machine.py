@@ -88,6 +88,7 @@ class MachineConfig:
             sensor_age_limit_s=safety.sensor_age_limit_s,
             drive_age_limit_s=safety.drive_age_limit_s,
             watchdog_limit_s=safety.drive_watchdog_limit_s,
+            stop_confirm_limit_s=safety.stop_confirm_limit_s,
             stop_reaction_s=safety.stop_reaction_s,
             rails=safety.rails.core(),
         )

@@ -92,6 +92,10 @@ class SafetySection(Strict):
     drive_watchdog_limit_s: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         description="longest time-out of the drive's own communication watchdog that is accepted, s"
     )
+    stop_confirm_limit_s: Annotated[float, Field(ge=0.05, le=0.3)] = Field(
+        0.125,
+        description="longest time until the drive has confirmed a stop by echo and read-back, s; then the enable output drops. More only where the wire is slow",
+    )
     stop_reaction_s: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         0.4,
         description="delay from a stop command to the belt slowing, s, as commissioned; the default is the longest seen on a laboratory treadmill, rounded up",

@@ -142,9 +142,7 @@ class AltivarDrive:
         now_s = self._clock()
         if not self._identified and not self._stranger and now_s >= self._attest_at_s:
             await self._recognise()
-        speed = await self._ask(self._read_speed)
-        if isinstance(speed, tuple):
-            self._speed_read(frames.signed(speed[0][0]), speed[2])
+        await self._poll_speed()
         state = await self._ask(self._read_state)
         if isinstance(state, tuple):
             self._eta = state[0][0]
@@ -259,13 +257,22 @@ class AltivarDrive:
             self._attest_at_s = self._clock() + REATTEST_S
         self._permit()
 
+    async def _poll_speed(self) -> None:
+        speed = await self._ask(self._read_speed)
+        if isinstance(speed, tuple):
+            self._speed_read(frames.signed(speed[0][0]), speed[2])
+
     async def _watchdog_steps(self) -> int | None:
-        """The time-out, read twice with a reply of another length between: a stray speed must never attest a watchdog."""
+        """The time-out, read twice with a reply of another length between: a stray speed must never attest a watchdog.
+
+        The speed is polled in between: on a slow wire the belt's status would otherwise grow too old meanwhile.
+        """
         found = set()
         for _ in range(2):
             reply = await self._ask(self._read_watchdog)
             if not isinstance(reply, tuple) or isinstance(await self._ask(self._read_state), Failure):
                 return None
+            await self._poll_speed()
             found.add(reply[0][0])
         return found.pop() if len(found) == 1 else None
 

@@ -1,0 +1,176 @@
+"""The stand of the stop benchmark: the real drivers, bus link and core of the daemon against the simulated belt, re-armed after every stop.
+
+Latency is measured at the plant: from the physical edge of a contact to the last byte of the first stop frame on the drive's wire. Re-arming replaces the
+core's state by a running one instead of waiting for a person's reset twelve thousand times; nothing else differs from the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from treadctl.config.machine import MachineConfig, load_machine
+from treadctl.core.controller import Inputs, Output, State, initial_state
+from treadctl.core.limits import Limits
+from treadctl.core.messages import ArmOrder, Checklist, DriveMode, Origin, Request, RequestKind
+from treadctl.core.program import Block, Hands, Person, Program, Segment
+from treadctl.core.sample import Direction, DriveState, Facing
+from treadctl.core.session import SessionState
+from treadctl.daemon.assembly import Machine, assemble
+from treadctl.daemon.loop import ControlLoop
+from treadctl.errors import TreadctlError
+from treadctl.testing.simulated import SimulatedBelt
+
+SPEED_MPS: Final = 0.06  # slow enough to stand at once, so that a thousand stops take minutes
+LEAD_S: Final = 0.012  # from asking for an edge to the earliest instant it may come
+EDGE: Final = "attendant"  # the enabling switch on the sensor board: SS1, the stop a drive can be started from again at once
+BOUNCE_S: Final = 0.025  # the simulated contacts bounce for up to 20 ms
+PATIENCE_S: Final = 5.0
+
+
+class NoRecord:
+    """No journal: what is measured is the wire."""
+
+    healthy = True
+
+    def append_step(self, now_s: float, inputs: Inputs, output: Output, state: State) -> None:
+        """Forget it."""
+
+
+class Stand:
+    """One running arrangement. `trial` gives one measurement; a stop that never came is an error, not a missing row."""
+
+    def __init__(self, belt: SimulatedBelt, machine: Machine, control: ControlLoop, chance: random.Random) -> None:
+        self.belt = belt
+        self.machine = machine
+        self.control = control
+        self._chance = chance
+        self._armed: State | None = None
+
+    async def until(self, look: Callable[[], bool], what: str, limit_s: float = PATIENCE_S) -> None:
+        """Wait for something to become true, without disturbing the loop."""
+        deadline_s = time.monotonic() + limit_s
+        while not look():
+            if time.monotonic() > deadline_s:
+                state = self.control.state
+                detail = f"session {state.session.value}, causes {[c.id for c in state.causes]}"
+                raise TreadctlError("refused", f"bench > {what}", detail)
+            await asyncio.sleep(0.002)
+
+    async def start(self) -> None:
+        """From power-up to a running belt, as a person would do it; the state reached is what every trial begins with."""
+        await self.until(self._drive_ready, "the drive")
+        self.belt.set("cord", closed=False)
+        await self.until(lambda: len(self.control.state.seen_open) == 2, "the open cord")
+        self.belt.set("cord", closed=True)
+        await self.until(lambda: len(self.control.state.proven) == 2, "the proof")
+        await self._ask_until(RequestKind.RESET, SessionState.IDLE)
+        await self._ask_until(RequestKind.ARM, SessionState.ARMED)
+        await self._ask_until(RequestKind.START_HOLD, SessionState.RUNNING)
+        await self.until(lambda: self.control.state.ramp.speed_mps == SPEED_MPS, "the speed")
+        self._armed = self.control.state
+
+    async def trial(self, before: Callable[[], None] | None = None) -> dict[str, Any]:
+        """One edge at a random phase of the polls, and what the plant saw of it."""
+        await self._rearm()
+        exchanges = self.machine.drive.stats().exchanges
+        await self.until(lambda: self.machine.drive.stats().exchanges >= exchanges + 2, "polls")
+        if before is not None:
+            before()
+        self.belt.ask("at", t_s=LEAD_S + self._chance.uniform(0.0, 0.12), do={"cmd": "set", "input": EDGE, "closed": False})
+        await self.until(lambda: self.control.state.session is SessionState.TRIPPED, "the trip")
+        await asyncio.sleep(0.01)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            seen: dict[str, Any] = self.belt.ask("measurements", last=1)["measurements"][0]
+            if seen["first_stop_frame_s"] is not None:
+                return seen
+            if time.monotonic() > deadline_s:
+                raise TreadctlError("refused", "bench > stop frame", "no stop frame reached the drive")
+            await asyncio.sleep(0.005)
+
+    async def _rearm(self) -> None:
+        """Close the switch, put the running state back under a new order, and wait for torque and confirmation."""
+        armed = self._armed
+        if armed is None:
+            raise TreadctlError("refused", "bench", "the stand was not started")
+        self.belt.set(EDGE, closed=True)
+        closed_since_s = math.inf
+
+        def settled() -> bool:
+            nonlocal closed_since_s
+            closed = self.control.sample().attendant.fresh(0.1) is True
+            closed_since_s = min(closed_since_s, time.monotonic()) if closed else math.inf
+            return time.monotonic() - closed_since_s > BOUNCE_S
+
+        await self.until(settled, "the closed switch")
+        now_s, number = time.monotonic(), self.control.state.order.order_id + 1
+        self.control.state = replace(armed, now_s=now_s, order=replace(armed.order, order_id=number), order_at_s=now_s, causes=())
+        await self.until(lambda: self.control.sample().drive.confirmed_order >= number and self._enabled(), "the drive running again")
+
+    async def _ask_until(self, kind: RequestKind, wanted: SessionState) -> None:
+        async def ask() -> None:
+            while self.control.state.session is not wanted:
+                order = ARM if kind is RequestKind.ARM else None
+                self.control.ask(Request(kind, f"{kind.value}", "bench", Origin.LOCAL, time.monotonic() + 1.0, order))
+                await asyncio.sleep(0.1)
+
+        try:
+            await asyncio.wait_for(ask(), 2.0 * PATIENCE_S)
+        except TimeoutError:
+            state = self.control.state
+            raise TreadctlError("refused", f"bench > {kind.value}", f"{state.session.value}, causes {[c.id for c in state.causes]}") from None
+
+    def _drive_ready(self) -> bool:
+        drive = self.control.sample().drive
+        return drive.identified and drive.watchdog_s is not None and drive.status.value is not None
+
+    def _enabled(self) -> bool:
+        status = self.control.sample().drive.status.value
+        return status is not None and status.state is DriveState.ENABLED and self.control.state.order.mode is DriveMode.RUN
+
+
+def _program() -> Program:
+    segment = Segment(Block.MAIN, "bench", 86000.0, SPEED_MPS, Direction.REVERSE, 0.0, Hands.FREE)
+    return Program("bench", Facing.CONSOLE, (segment,), "0" * 64)
+
+
+LONG: Final = Limits(4.0, 2.2, 0.25, 0.8, 1.0, 0.9, 2.0, 5.0, 0.1, 86400.0)
+ARM: Final = ArmOrder(_program(), Person(70.0), LONG, Checklist("bench", cord_clipped=True, clear_zone=True, shoes=True))
+
+
+def bench_machine(belt: SimulatedBelt) -> MachineConfig:
+    """The machine file of the bench with polls as dense as the wire allows."""
+    text = belt.machine_file.read_text(encoding="utf-8")
+    text = text.replace('driver = "altivar"\n', 'driver = "altivar"\npoll_interval_s = 0.005\n')
+    path = Path(str(belt.machine_file) + ".bench.toml")
+    path.write_text(text, encoding="utf-8")
+    return load_machine(path)
+
+
+@asynccontextmanager
+async def running_stand(belt: SimulatedBelt, seed: int) -> AsyncIterator[Stand]:
+    """The daemon's own parts, running in this process against `belt`."""
+    config = bench_machine(belt)
+    machine = assemble(config, time.monotonic)
+    record = NoRecord()
+    control = ControlLoop(initial_state(config.core_setup(), time.monotonic()), machine.drive, machine.enable, record, time.monotonic)
+    tasks = [asyncio.create_task(machine.drive.run(control.on_report))]
+    tasks += [asyncio.create_task(source.run(control.on_frame)) for _, source in machine.sources]
+    control.start()
+    stand = Stand(belt, machine, control, random.Random(seed))  # noqa: S311 - phases, no secrets
+    try:
+        await stand.start()
+        yield stand
+    finally:
+        control.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
