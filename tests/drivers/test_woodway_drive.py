@@ -187,6 +187,43 @@ async def test_a_state_byte_not_seen_at_commissioning_confirms_no_stop(device: S
     await bench.end()
 
 
+async def test_a_machine_that_acknowledges_but_does_not_slow_down_hears_the_stop_every_50_ms(bench: DriveBench) -> None:
+    await bench.up_to_speed(1.0)
+    bench.wire.tamper = lambda request, reply: b"\xd10022" if request == b"\xc1" else reply
+    at_s = bench.now_s
+    stop = bench.order(DriveMode.STOP)
+    await bench.keep(stop, 1.0)
+    stops = [frame.at_s for frame in bench.since(at_s) if frame.data == b"\xaa"]
+    assert max(later - earlier for earlier, later in pairwise(stops)) <= 0.07, "50 ms and the poll in flight"
+    assert len(stops) >= 15
+    assert bench.last.confirmed_order < stop.order_id
+
+
+async def test_a_belt_that_speeds_up_after_a_confirmed_stop_is_stopped_again(bench: DriveBench) -> None:
+    await bench.up_to_speed(1.0)
+    stop = bench.order(DriveMode.STOP)
+    await bench.to_rest(stop)
+    assert bench.last.confirmed_order >= stop.order_id
+    await bench.keep(stop, 0.5)
+    bench.wire.tamper = lambda request, reply: b"\xd10022" if request == b"\xc1" else reply
+    at_s = bench.now_s
+    await bench.keep(stop, 0.5)
+    assert b"\xaa" in [frame.data for frame in bench.since(at_s)]
+
+
+async def test_a_stop_is_on_an_idle_wire_before_apply_returns(bench: DriveBench) -> None:
+    await bench.up_to_speed(0.5)
+    assert isinstance(bench.drive, WoodwayDrive)
+    for _ in range(200):
+        if not bench.drive._out:
+            break
+        await asyncio.sleep(0.0005)
+    assert not bench.drive._out
+    count = len(bench.wire.frames)
+    bench.drive.apply(bench.order(DriveMode.STOP))
+    assert [frame.data for frame in bench.wire.frames[count:]] == [b"\xaa"]
+
+
 async def test_a_disengage_chosen_at_commissioning_is_the_fast_stop(device: SimulatedWoodway) -> None:
     bench = woodway_bench(device, fast_stop="disengage")
     await bench.up_to_speed(0.5)

@@ -289,6 +289,14 @@ class DriveConformance:
         claim(bench.last.confirmed_order < stop.order_id, "a foreign reply confirmed the stop")
         check_repeats(bench, at_s)
 
+    async def test_a_stop_acknowledged_with_the_wrong_reply_is_not_confirmed_though_the_belt_stops(self, bench: DriveBench) -> None:
+        """Reads are honest, the machine obeys, only the acknowledgement belongs to another request: not enough."""
+        await bench.up_to_speed(1.0)
+        bench.wire.tamper = lambda request, reply: bench.foreign(request) if bench.meaning(request).writes else reply
+        stop = bench.order(DriveMode.STOP)
+        await bench.keep(stop, 3.0)
+        claim(bench.last.confirmed_order < stop.order_id, "a foreign acknowledgement confirmed the stop")
+
     async def test_a_silent_machine_hears_the_stop_again_and_again(self, bench: DriveBench) -> None:
         """No reply at all: the stop is repeated within 50 ms of the end of each exchange, nothing is confirmed, no status is reported as good."""
         await bench.up_to_speed(1.0)
