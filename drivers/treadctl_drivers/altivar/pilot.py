@@ -1,7 +1,7 @@
 """The pilot: turns the newest order into frames. Owns every write of motion, and the rules about when one may leave.
 
-- A stop is three exchanges: the stop's control word (the first frame, at stop priority), setpoint zero, read-back of the control word. It is repeated until
-  echo and read-back agree. The moment it begins, every motion write that has not left is taken back, and none is made until a new order to run.
+- A stop is three exchanges: the stop's control word (the first frame, at stop priority), setpoint zero, read-back of the control word. It begins anew whenever one
+  of them goes wrong, until echo and read-back agree. The moment it begins, every motion write that has not left is taken back, and none is made until a new order to run.
 - An order to run starts from standstill: 6, 7, then the setpoint, then the run word in the ordered direction. The run word is written once per order.
   If the drive falls out of operation it is not walked up again: that takes a new order, and so does an expired lease or a lost link.
 - The setpoint is written when its rpm changes, at most once per speed poll, so that writes cannot crowd out the reads.
@@ -47,7 +47,6 @@ class StopJob:
     order_id: int | None
     echoed: bool = False
     zeroed: bool = False
-    last: StopStep | None = None
     sent_s: float = 0.0
     not_before_s: float = 0.0
     ticket: Ticket[Any] | None = None
@@ -191,13 +190,11 @@ class Pilot:
         job = self._job
         if job is None or job.ticket is not None or now_s < job.not_before_s or not self.may_write or not self._bus.is_up:
             return
-        overdue = now_s - job.sent_s >= STOP_REPEAT_S and job.last is not StopStep.COMMAND
-        if not job.echoed or overdue:
+        if not job.echoed:
             step = StopStep.COMMAND
             job.sent_s = now_s
         else:
             step = StopStep.READ_BACK if job.zeroed else StopStep.ZERO
-        job.last = step
 
         def done(outcome: Outcome[Any]) -> None:
             if job is self._job:
@@ -219,10 +216,11 @@ class Pilot:
         now_s = self._clock()
         word = frames.STOP_WORDS[job.mode]
         if isinstance(outcome, Failure):
-            if step is StopStep.COMMAND:
-                job.echoed = False
-            if outcome.kind is FailureKind.REFUSED:
-                job.zeroed = job.zeroed or step is StopStep.ZERO  # the control word stops it without that
+            refused = outcome.kind is FailureKind.REFUSED
+            # The control word stops the motor without the setpoint; any other frame that went wrong means: say stop again.
+            job.zeroed = job.zeroed or (refused and step is StopStep.ZERO)
+            job.echoed = job.echoed and refused and step is StopStep.ZERO
+            if refused:
                 job.not_before_s = job.sent_s + STOP_REPEAT_S
         elif step is StopStep.COMMAND:
             job.echoed = True
