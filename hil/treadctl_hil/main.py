@@ -23,7 +23,7 @@ from treadctl_hil.rig import Rig, open_ports
 _HERE: Final = Path(__file__).resolve().parent
 _SHIPPED: Final = (_HERE / "benches", _HERE.parent / "benches")  # inside an installed package, beside it in a checkout
 BAD_INPUT: Final = 2
-_LAST_FRAMES: Final = 500  # of each wire, kept in the report
+_LAST_FRAMES: Final = 5000  # of each wire, kept in the report
 
 
 def parser() -> argparse.ArgumentParser:
