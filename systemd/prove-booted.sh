@@ -77,8 +77,10 @@ mkdir -p "$base/etc/systemd/system/multi-user.target.wants"
 ln -sf /opt/proof/proof.service "$base/etc/systemd/system/multi-user.target.wants/proof.service"
 ln -sf /dev/null "$base/etc/systemd/system/mosquitto.service"
 
+# A container may not lock memory unless it is told that it may; a host may.
 echo "booting ..."
 timeout --kill-after=10 180 systemd-nspawn --quiet --directory="$base" --boot --register=no --keep-unit --machine="treadctl-proof" --private-network \
+    --capability=CAP_IPC_LOCK --system-call-filter=@memlock \
     --console=pipe --kill-signal=SIGRTMIN+3 </dev/null >"$work/console.log" 2>&1 || true
 if [ -s "$base/opt/proof/result" ]; then
     cat "$base/opt/proof/output"
