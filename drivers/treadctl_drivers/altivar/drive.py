@@ -32,8 +32,9 @@ IMPOSSIBLE_FACTOR: Final = 2.0  # a speed beyond this multiple of the highest ev
 class AltivarDrive:
     """A treadmill drive on a Modbus link; see ports.BeltDrive for the contract.
 
-    One poll is a read of the measured speed (one register), then one of the state word (two registers, the second unused): an RTU reply does not name
-    its registers, so that only different lengths show a reply that comes one exchange late. A report is pushed after each read of the speed.
+    One poll is a read of the measured speed (one register); every second one, and always while something changes or a reply was lost, is followed by a
+    read of the state word (two registers, the second unused): an RTU reply does not name its registers, so that only different lengths show a reply
+    that comes one exchange late. A report is pushed after each read of the speed.
     """
 
     def __init__(self, config: AltivarConfig, link: ModbusLink, clock: Clock) -> None:
@@ -106,7 +107,9 @@ class AltivarDrive:
         self._eta: int | None = None
         self._fault_code = 0
         self._fault_at_s = 0.0
-        self._disagreements = 0
+        self._rpm = 0
+        self._state_due = False
+        self._disagreements = 0  # state words in a row whose direction bit contradicts the sign of the speed
         self._status: DriveStatus | None = None
         self._quality = Quality.ABSENT
         self._status_at_s = self._clock()
@@ -142,28 +145,36 @@ class AltivarDrive:
         now_s = self._clock()
         if not self._identified and not self._stranger and now_s >= self._attest_at_s:
             await self._recognise()
-        await self._poll_speed()
-        state = await self._ask(self._read_state)
-        if isinstance(state, tuple):
-            self._eta = state[0][0]
-            self._pilot.state_seen(frames.power_state(self._eta), state[1], state[2])
-            await self._watch_faults(frames.power_state(self._eta))
+        heard = await self._poll_speed()
+        self._state_due = not self._state_due
+        if self._state_due or not heard or not self._pilot.steady or self._disagreements:
+            await self._poll_state()
         now_s = self._clock()
         if now_s - self._heard_s > SILENCE_S:
             self._silent()
         elif self._identified and now_s >= self._attest_at_s and (self._pilot.at_rest or not self._pilot.may_run):
             await self._attest()
 
+    async def _poll_state(self) -> None:
+        state = await self._ask(self._read_state)
+        if isinstance(state, Failure):
+            return
+        self._eta = state[0][0]
+        self._disagreements = self._disagreements + 1 if frames.directions_disagree(self._rpm, self._eta) else 0
+        power = frames.power_state(self._eta)
+        self._pilot.state_seen(power, state[1], state[2])
+        await self._watch_faults(power)
+
     def _speed_read(self, rpm: int, at_s: float) -> None:
         """Fold speed and state word into a status and push it."""
+        self._rpm = rpm
         self._pilot.speed_seen(rpm, at_s)
         if self._eta is None:
             return
         state = frames.power_state(self._eta)
         motion = frames.motion(rpm, self._config.m_per_s_per_rpm)
-        self._disagreements = self._disagreements + 1 if frames.directions_disagree(rpm, self._eta) else 0
         if self._disagreements == 1:
-            return  # the state word is one read older than the speed: a motor that has just begun to turn looks like this once
+            return  # the two are not read at one instant: a motor that just turns around looks like this once
         plausible = state is not None and self._disagreements == 0 and motion.speed_mps <= IMPOSSIBLE_FACTOR * self._config.max_speed_mps
         if state is not None and plausible:
             self._status, self._quality = DriveStatus(frames.folded(state), motion, fault_code=self._fault_code), Quality.GOOD
@@ -257,10 +268,12 @@ class AltivarDrive:
             self._attest_at_s = self._clock() + REATTEST_S
         self._permit()
 
-    async def _poll_speed(self) -> None:
+    async def _poll_speed(self) -> bool:
+        """Read the measured speed and report it; False where there was no reply."""
         speed = await self._ask(self._read_speed)
         if isinstance(speed, tuple):
             self._speed_read(frames.signed(speed[0][0]), speed[2])
+        return isinstance(speed, tuple)
 
     async def _watchdog_steps(self) -> int | None:
         """The time-out, read twice with a reply of another length between: a stray speed must never attest a watchdog.
