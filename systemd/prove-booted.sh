@@ -30,10 +30,15 @@ done
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/treadctl-proof.XXXXXX")
 base=${root:-$work/root}
 groups=/sys/fs/cgroup/unified
+left_before=no
+[ -e "$groups/payload" ] || [ -e "$groups/supervisor" ] && left_before=yes
 clean() {
     rm -rf --one-file-system "$work"
     # systemd-nspawn leaves these two behind where no systemd runs outside; they are removed only when empty.
-    rmdir "$groups/payload" "$groups/supervisor" 2>/dev/null || true
+    for group in payload supervisor; do
+        [ "$left_before" = no ] && [ -d "$groups/$group" ] && find "$groups/$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+    done
+    true
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
