@@ -322,7 +322,8 @@ class Bus:
             self._ring_at(self._deadline_s)
 
     def _ring_at(self, at_s: float) -> None:
-        if self._alarm is not None and at_s != self._alarm_at_s:
+        """Be woken by `at_s`. An alarm already set for earlier stays: when it rings, all is looked at anew; that saves a system call per exchange."""
+        if self._alarm is not None and not 0.0 < self._alarm_at_s <= at_s:
             self._alarm_at_s = at_s
             self._alarm.set(at_s)
 

@@ -204,6 +204,17 @@ async def test_orders_at_200_hz_do_not_crowd_out_the_polls() -> None:
         await until(lambda: bench.device.registers[frames.LFRD] == 400)
 
 
+async def test_a_drive_found_running_is_stopped_before_anything_else_is_made_of_it() -> None:
+    """Somebody else left it in operation at setpoint zero: a new setpoint must not meet the old run word."""
+    device = {"state": PowerState.ENABLED, "registers": {frames.CMD: 0x080F}}
+    async with altivar_bench(device=device) as bench:
+        await ready(bench)
+        bench.give(DriveMode.RUN, 0.5)
+        await until(lambda: bench.device.rpm == 200)
+        words = [(address, word) for address, word in written(bench) if address in (frames.CMD, frames.LFRD)]
+        assert words[0] == (frames.CMD, frames.RAMP_STOP)
+
+
 async def test_speed_beyond_the_machine_is_cut_to_its_limit() -> None:
     async with altivar_bench() as bench:
         bench.give(DriveMode.STOP)
@@ -441,6 +452,16 @@ async def test_the_drives_own_trip_for_silence_is_acknowledged_at_standstill_onl
         await until(lambda: bench.last.status is not None and bench.last.status.state is DriveState.DISABLED)
 
 
+async def test_the_trip_for_silence_is_not_acknowledged_while_the_belt_turns() -> None:
+    device = {"state": PowerState.FAULT, "fault_code": 5, "rpm": 800.0, "ramp_rpm_per_s": 200.0}
+    async with altivar_bench(device=device) as bench:
+        bench.give(DriveMode.STOP)
+        await until(lambda: bench.device.state is PowerState.SWITCH_ON_DISABLED, 10.0)
+        reset_at_s = next(at_s for at_s, address, word in bench.device.writes if (address, word) == (frames.CMD, frames.FAULT_RESET))
+        stood = next(report.at_s for report in bench.reports if report.status is not None and report.status.motion.speed_mps == 0.0)
+        assert reset_at_s >= stood
+
+
 # -- what is reported ------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -509,8 +530,8 @@ async def test_polls_come_as_fast_as_the_wire_allows() -> None:
         await ready(bench)
         count = len(bench.reports)
         await asyncio.sleep(2.0)
-        # two reads of one register at 19200 8E1 with 4 ms turnaround: 2 * (8.6 + 2.0 + 4.0) ms
-        assert (len(bench.reports) - count) / 2.0 > 0.85 / 0.0292
+        # at 19200 8E1 with 4 ms turnaround a speed takes 14.6 ms, a state word 15.8 ms; a pair of polls with one state word between: 45 ms
+        assert (len(bench.reports) - count) / 2.0 > 0.85 * 2 / 0.045
 
 
 # -- configuration ---------------------------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The pilot: turns the newest order into frames. Owns every write of motion, and the rules about when one may leave.
 
-- A stop is three exchanges: the stop's control word (the first frame, at stop priority), setpoint zero, read-back of the control word. It begins anew whenever one
-  of them goes wrong, until echo and read-back agree. The moment it begins, every motion write that has not left is taken back, and none is made until a new order to run.
+- A stop is three exchanges: the stop's control word (the first frame, at stop priority), setpoint zero, read-back of the control word. It begins anew
+  whenever one of them goes wrong, until echo and read-back agree. The moment it begins, every motion write that has not left is taken back, and none is
+  made until a new order to run.
 - An order to run starts from standstill: 6, 7, then the setpoint, then the run word in the ordered direction. The run word is written once per order.
   If the drive falls out of operation it is not walked up again: that takes a new order, and so does an expired lease or a lost link.
 - The setpoint is written when its rpm changes, at most once per speed poll, so that writes cannot crowd out the reads.
@@ -160,6 +161,12 @@ class Pilot:
                 self._stop(mode, None, self._clock())
 
         self._bus.submit(reset, done)
+
+    @property
+    def steady(self) -> bool:
+        """No stop is under way, and an order to run has come as far as its run word."""
+        order = self._order
+        return self._job is None and (order is None or order.mode is not DriveMode.RUN or order.order_id in (self._running_id, self._blocked_id))
 
     @property
     def at_rest(self) -> bool:
