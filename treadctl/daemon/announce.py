@@ -25,10 +25,10 @@ class EventRecorder(Protocol):
 class Announcer:
     """Compares the states around a step. Quiet steps cost two comparisons."""
 
-    def __init__(self, publish: Publish, recorder: EventRecorder) -> None:
+    def __init__(self, publish: Publish, recorder: EventRecorder, started_s: float) -> None:
         self._publish = publish
         self._recorder = recorder
-        self.session_since_s = 0.0
+        self.session_since_s = started_s
 
     def observe(self, before: State, after: State, output: Output) -> None:
         """Tell what is new: causes that began to act, the session's state, the segment, a question to the person."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pwd
 import signal
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +32,17 @@ from treadctl.journal.writer import JournalWriter, MachineInfo, read_boot_id
 LOG: Final = logging.getLogger("treadctl.daemon")
 RELEASE: Final = version("treadctl")
 STOP_LIMIT_S: Final = 20.0  # longest wait for standstill at the end; by then the drive's own watchdog has long acted
+NETWORK_USERS: Final = ("treadctl-telemetry", "treadctl-console")
 EXIT_OK, EXIT_DEFECT = 0, 70
+
+
+def remote_uids() -> frozenset[int]:
+    """The users whose requests count as remote whatever they claim: the network services'."""
+    found = []
+    for name in NETWORK_USERS:
+        with suppress(KeyError):
+            found.append(pwd.getpwnam(name).pw_uid)
+    return frozenset(found)
 
 
 class Service:
@@ -38,18 +50,20 @@ class Service:
 
     def __init__(self, config: MachineConfig) -> None:
         self._config = config
+        for reason in realtime.prepare():
+            LOG.warning("%s", reason)
         self._clock = time.monotonic
         self._done = asyncio.Event()
         self._exit_code = EXIT_OK
         self._machine = assemble(config, self._clock)
         setup = config.core_setup()
-        self._server = ControlServer(Path(config.daemon.socket), self._take, self._snapshot, clock=self._clock, release=RELEASE)
+        self._server = ControlServer(Path(config.daemon.socket), self._take, self._snapshot, clock=self._clock, release=RELEASE, remote_uids=remote_uids())
         self._notifier = Notifier(self._clock)
         started_s = self._clock()
         info = MachineInfo(config.name, RELEASE, read_boot_id())
         first = initial_state(setup, started_s)
         self._journal = JournalWriter(Path(config.daemon.journal_dir), core_schema(), setup, first, started_s, info, clock=self._clock)
-        self._announcer = Announcer(self._server.publish_event, self._journal)
+        self._announcer = Announcer(self._server.publish_event, self._journal, started_s)
         self._loop = ControlLoop(first, self._machine.drive, self._machine.enable, self._journal, self._clock, self._observe)
         self._desk = Desk(config, self._session, self._loop.ask, self._server.reply)
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,8 +84,7 @@ class Service:
         running.set_exception_handler(self._defect)
         for number in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(number, self._done.set)
-        for reason in realtime.prepare():
-            LOG.warning("%s", reason)
+        realtime.freeze_heap()
         self._spawn("drive", self._machine.drive.run(self._loop.on_report))
         for name, source in self._machine.sources:
             self._spawn(name, source.run(self._loop.on_frame))
