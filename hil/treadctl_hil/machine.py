@@ -59,13 +59,13 @@ def _limits(world: WorldParams) -> str:
 
 def _safety(bench: Bench) -> str:
     wiring = "drive_enable" if bench.enable.cord_wired else "input_only"
-    drive_age_s = 0.3 if bench.drive.dialect == "woodway" else 0.25
+    drive_age_s = 0.3 if bench.drive.dialect == "woodway" else max(0.25, 8.0 * _exchange_s(bench))
     return "\n".join((
         "[safety]",
         f'cord_wiring = "{wiring}"',
         'proof = ["cord_a", "cord_b"]',
         "sensor_age_limit_s = 0.1",
-        f"drive_age_limit_s = {drive_age_s}",
+        f"drive_age_limit_s = {drive_age_s:.3f}",
         f"stop_confirm_limit_s = {_confirm_limit_s(bench):.3f}",
         "drive_watchdog_limit_s = 0.5",
         "",
@@ -74,11 +74,13 @@ def _safety(bench: Bench) -> str:
 
 def _confirm_limit_s(bench: Bench) -> float:
     """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 125 ms on slow wires only."""
+    return min(0.3, max(0.125, 4.0 * _exchange_s(bench) + 0.03))
+
+
+def _exchange_s(bench: Bench) -> float:
+    """About what one exchange takes on the drive's wire, s; nothing on TCP."""
     wire = bench.wire[bench.drive.wire]
-    if wire.kind != "pty":
-        return 0.125
-    exchange_s = 16 * 11 / wire.baud + 0.004 + max(wire.turnaround_s, wire.turnaround_max_s)
-    return min(0.3, max(0.125, 4.0 * exchange_s + 0.03))
+    return 0.0 if wire.kind != "pty" else 16 * 11 / wire.baud + 0.004 + max(wire.turnaround_s, wire.turnaround_max_s)
 
 
 def _link(bench: Bench, name: str, port: object) -> str:
