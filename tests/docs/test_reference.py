@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not any(part.startswith(".") or part in {"build", "dist", "node_modules"} for part in path.relative_to(ROOT).parts)
 )
-FENCE = re.compile(r"^```(?:\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(?:\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"^([a-z][\w.-]*):", re.MULTILINE)
 
