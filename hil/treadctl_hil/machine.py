@@ -95,7 +95,7 @@ def _link(bench: Bench, name: str, port: object) -> str:
     if not modbus:
         return text + 'kind = "serial"\n'
     slowest_s = max(wire.turnaround_s, wire.turnaround_max_s)
-    return text + f'kind = "modbus_rtu"\nturnaround_max_s = {min(0.04, max(0.01, slowest_s + 0.005)):.4f}\n'
+    return text + f'kind = "modbus_rtu"\nturnaround_max_s = {min(0.04, slowest_s + 0.015):.4f}\n'
 
 
 def _drive(bench: Bench) -> str:

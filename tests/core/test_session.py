@@ -214,6 +214,16 @@ def test_reset_is_refused_while_the_belt_turns_and_while_the_cause_stays(rig: Ri
     assert rig.run(1.0).order.mode is DriveMode.POWER_OFF
 
 
+def test_a_program_is_not_put_away_while_its_stop_is_latched(rig: Rig) -> None:
+    rig.to_speed()
+    rig.answer(PromptKind.DIZZINESS, 4.0)
+    rig.run(4.0)
+    assert rig.last.session is SessionState.ENDED
+    assert not rig.asked(RequestKind.DISARM)[0]
+    assert rig.asked(RequestKind.RESET)[0]
+    assert rig.arm() == (True, ())
+
+
 def test_every_state_can_trip_and_reset_leads_to_idle_only() -> None:
     assert all(follow(state, Event.TRIP) is SessionState.TRIPPED for state in SessionState)
     assert {target for (_, event), target in TRANSITIONS.items() if event is Event.RESET} == {SessionState.IDLE}

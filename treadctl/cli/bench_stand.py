@@ -96,6 +96,16 @@ class Stand:
                 raise TreadctlError("refused", "bench > stop frame", "no stop frame reached the drive")
             await asyncio.sleep(0.005)
 
+    async def dropped(self, measured: dict[str, Any]) -> dict[str, Any]:
+        """The same measurement once the enable output has dropped."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while measured["enable_dropped_s"] is None:
+            if time.monotonic() > deadline_s:
+                raise TreadctlError("refused", "bench > enable", "the enable output did not drop")
+            await asyncio.sleep(0.01)
+            measured = self.belt.ask("measurements", last=1)["measurements"][0]
+        return measured
+
     async def _rearm(self) -> None:
         """Close the switch, put the running state back under a new order, and wait for torque and confirmation."""
         armed = self._armed
@@ -111,6 +121,7 @@ class Stand:
             return time.monotonic() - closed_since_s > BOUNCE_S
 
         await self.until(settled, "the closed switch")
+        await self.until(lambda: self._drive_ready() and self.control.sample().drive.status.age_s < 0.1, "the drive answering")
         now_s, number = time.monotonic(), self.control.state.order.order_id + 1
         self.control.state = replace(armed, now_s=now_s, order=replace(armed.order, order_id=number), order_at_s=now_s, causes=())
         await self.until(lambda: self.control.sample().drive.confirmed_order >= number and self._enabled(), "the drive running again")

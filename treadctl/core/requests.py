@@ -169,7 +169,7 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
         return (f"A program can be armed at rest only; the session is {desk.session.value}.",)
     if order is None or not order.program.segments or not (order.person.mass_kg > 0.0):
         return ("The request carries no program, or no body mass.",)
-    latched = [ROWS[c.row].sentence for c in desk.causes if c.active]
+    latched = _latched(desk)
     if latched:
         return (*latched, "Reset first.")
     limits = tighter(desk.view.setup.limits, order.person_limits)
@@ -181,6 +181,10 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
     desk.walk = Walk(order, limits, prompts=order.program.segments[0].prompts)
     desk.session = follow(desk.session, Event.ARM)
     return ()
+
+
+def _latched(desk: _Desk) -> tuple[str, ...]:
+    return tuple(ROWS[c.row].sentence for c in desk.causes if c.active)
 
 
 def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
@@ -243,6 +247,9 @@ def _answer(desk: _Desk, request: Request) -> tuple[str, ...]:
 def _disarm(desk: _Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in {SessionState.ARMED, SessionState.ENDED}:
         return ("No program is armed.",)
+    latched = _latched(desk)
+    if latched:  # put away unseen, it would block the next session and could no longer be reset
+        return (*latched, "Reset first.")
     desk.session = follow(desk.session, Event.DISARM)
     desk.walk = Walk()
     return ()
