@@ -140,7 +140,7 @@ def _io(bench: Bench) -> str:
         return ""
     text = f'[[devices]]\ndriver = "io_module"\nlink = "{io.wire}_link"\nunit = {io.unit}\n'
     if bench.board is not None:
-        text += "inputs = { estop = 2, attendant = 3, harness = 4, enable_feedback = 5 }\n"
+        text += "poll_period_s = 0.02\ninputs = { estop = 2, attendant = 3, harness = 4, enable_feedback = 5 }\n"
     else:  # nobody else reads cord, rails and encoder
         text += "inputs = { cord_a = 0, cord_b = 1, estop = 2, attendant = 3, harness = 4, enable_feedback = 5 }\n"
         rails = bench.world.rails
