@@ -7,7 +7,7 @@ import math
 import pytest
 
 from treadctl.core.sample import BeltMotion, ChannelId, DriveState, DriveStatus, Quality
-from treadctl.daemon.collector import Collector
+from treadctl.daemon.collector import Collector, Haste
 from treadctl.ports import ChannelReading, DriveReport, SensorFrame
 
 FITTED = frozenset({ChannelId.CORD_A, ChannelId.RAIL_LEFT, ChannelId.ESTOP})
@@ -39,14 +39,15 @@ def test_the_newest_reading_counts_with_its_age() -> None:
     assert channel.age_s == pytest.approx(0.1)
 
 
-def test_a_changed_contact_and_every_level_are_urgent_and_an_unchanged_contact_is_not() -> None:
+def test_a_changed_contact_or_quality_is_always_urgent_and_a_level_while_somebody_is_moved() -> None:
     collector = Collector(FITTED)
-    assert collector.take_frame(frame(1.0, ChannelId.CORD_A, True))
-    assert not collector.take_frame(frame(1.1, ChannelId.CORD_A, True))
-    assert collector.take_frame(frame(1.2, ChannelId.CORD_A, False))
-    assert collector.take_frame(frame(1.3, ChannelId.CORD_A, None, Quality.ABSENT))
-    assert collector.take_frame(frame(1.4, ChannelId.RAIL_LEFT, 5.0))
-    assert collector.take_frame(frame(1.5, ChannelId.RAIL_LEFT, 5.0))
+    assert collector.take_frame(frame(1.0, ChannelId.CORD_A, True)) is Haste.ALWAYS
+    assert collector.take_frame(frame(1.1, ChannelId.CORD_A, True)) is Haste.NONE
+    assert collector.take_frame(frame(1.2, ChannelId.CORD_A, False)) is Haste.ALWAYS
+    assert collector.take_frame(frame(1.3, ChannelId.CORD_A, None, Quality.ABSENT)) is Haste.ALWAYS
+    assert collector.take_frame(frame(1.4, ChannelId.RAIL_LEFT, 5.0)) is Haste.ALWAYS
+    assert collector.take_frame(frame(1.5, ChannelId.RAIL_LEFT, 6.0)) is Haste.MOVING
+    assert collector.take_frame(frame(1.6, ChannelId.RAIL_LEFT, None, Quality.FROZEN)) is Haste.ALWAYS
 
 
 def test_a_drive_report_is_urgent_when_it_says_something_new() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 from typing import Any
 
 from treadctl.core.sample import CONTACT_CHANNELS, Channel, ChannelId, DriveSample, DriveState, Quality, Sample
@@ -11,23 +12,31 @@ from treadctl.ports import ChannelReading, DriveReport, SensorFrame
 _LEVELS = frozenset(ChannelId) - CONTACT_CHANNELS
 
 
+class Haste(IntEnum):
+    """How soon the core should look at what just came."""
+
+    NONE = 0  # at the next tick
+    MOVING = 1  # at once while somebody is being moved: levels are watched sample by sample
+    ALWAYS = 2  # at once: something changed
+
+
 class Collector:
-    """Newest readings by channel. `take_*` say whether the core should look at once instead of at the next tick."""
+    """Newest readings by channel. `take_*` say how soon the core should look."""
 
     def __init__(self, fitted: frozenset[ChannelId]) -> None:
         self._fitted = tuple(c for c in ChannelId if c in fitted)
         self._latest: dict[ChannelId, tuple[float, ChannelReading]] = {}
         self._report: DriveReport | None = None
 
-    def take_frame(self, frame: SensorFrame) -> bool:
-        """Keep a sensor frame. True when a contact or a quality changed, or when it carries a level or the belt: those are watched sample by sample."""
-        urgent = False
+    def take_frame(self, frame: SensorFrame) -> Haste:
+        """Keep a sensor frame: ALWAYS when a contact or a quality changed, MOVING when it carries a level or the belt."""
+        haste = Haste.NONE
         for reading in frame.readings:
             known = self._latest.get(reading.channel)
             if reading.channel in _LEVELS or known is None or known[1].value is not reading.value or known[1].quality is not reading.quality:
                 urgent = True
             self._latest[reading.channel] = (frame.at_s, reading)
-        return urgent
+        return haste
 
     def take_report(self, report: DriveReport) -> bool:
         """Keep a drive report. True when it says something new besides another measurement of the same kind."""

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from treadctl.core.controller import Inputs, Output, State, step
+from treadctl.core.controller import WALKING, Inputs, Output, State, step
 from treadctl.core.messages import Request
 from treadctl.core.sample import Sample
-from treadctl.daemon.collector import Collector
+from treadctl.daemon.collector import Collector, Haste
 from treadctl.daemon.lateness import Lateness
 from treadctl.ports import BeltDrive, Clock, DriveReport, EnableOutput, SensorFrame
 
@@ -74,7 +74,8 @@ class ControlLoop:
 
     def on_frame(self, frame: SensorFrame) -> None:
         """Take a sensor frame; step at once where it matters."""
-        if self._collector.take_frame(frame):
+        haste = self._collector.take_frame(frame)
+        if haste is Haste.ALWAYS or (haste is Haste.MOVING and self.state.session in WALKING):
             self.step()
 
     def on_report(self, report: DriveReport) -> None:
