@@ -33,8 +33,12 @@ class Collector:
         haste = Haste.NONE
         for reading in frame.readings:
             known = self._latest.get(reading.channel)
-            if reading.channel in _LEVELS or known is None or known[1].value is not reading.value or known[1].quality is not reading.quality:
-                urgent = True
+            if known is None or known[1].quality is not reading.quality:
+                haste = Haste.ALWAYS
+            elif reading.channel in _LEVELS:
+                haste = max(haste, Haste.MOVING)
+            elif known[1].value is not reading.value:
+                haste = Haste.ALWAYS
             self._latest[reading.channel] = (frame.at_s, reading)
         return haste
 
