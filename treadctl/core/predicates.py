@@ -11,6 +11,7 @@ from typing import Final
 
 from treadctl.core.imbalance import Imbalance, RailState
 from treadctl.core.messages import DriveMode, DriveOrder
+from treadctl.core.motion import credible
 from treadctl.core.program import Hands, Person
 from treadctl.core.prompts import PromptKind
 from treadctl.core.sample import ChannelId, Direction, DriveState, Sample
@@ -121,8 +122,9 @@ def sensor_lost(v: View) -> bool:
 
 
 def drive_lost(v: View) -> bool:
-    """The drive gave no valid status in time."""
-    return v.sample.drive.status.fresh(v.setup.drive_age_limit_s) is None
+    """The drive gave no valid status in time, or one whose speed no belt can have."""
+    status = v.sample.drive.status.fresh(v.setup.drive_age_limit_s)
+    return status is None or credible(status.motion) is None
 
 
 def drive_fault(v: View) -> bool:

@@ -1,0 +1,38 @@
+"""Hostile sequences: things that come in an order or at a moment nobody planned for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from core_rig import FITTED, Rig, make_setup
+
+from treadctl.core.messages import DriveMode
+from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, Quality, Sample
+from treadctl.core.session import SessionState
+
+NO_ENCODER = FITTED - {ChannelId.BELT}
+
+
+def drive_says(speed_mps: float, direction: Direction | None = Direction.REVERSE) -> Callable[[Sample], Sample]:
+    def change(sample: Sample) -> Sample:
+        status = sample.drive.status.value
+        assert status is not None
+        motion = BeltMotion(speed_mps, direction if speed_mps > 0.0 else None)
+        return replace(sample, drive=replace(sample.drive, status=Channel(replace(status, motion=motion), 0.0, Quality.GOOD)))
+
+    return change
+
+
+@pytest.mark.parametrize("fitted", [FITTED, NO_ENCODER])
+@pytest.mark.parametrize("speed_mps", [math.nan, math.inf, -0.5, 25.0])
+def test_a_drive_that_reports_a_speed_no_belt_can_have_stops_the_belt(speed_mps: float, fitted: frozenset[ChannelId]) -> None:
+    rig = Rig(make_setup(fitted=fitted))
+    rig.to_speed()
+    rig.spoil = drive_says(speed_mps)
+    rig.run(0.03)
+    assert "drive_lost" in rig.active()
+    assert rig.last.session is SessionState.TRIPPED
+    assert rig.last.order.mode is not DriveMode.RUN
