@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from core_rig import FITTED, Rig, make_setup
 
-from treadctl.core.messages import DriveMode
+from treadctl.core.messages import DriveMode, Origin, RequestKind
 from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, Quality, Sample
 from treadctl.core.session import SessionState
 
@@ -36,3 +36,19 @@ def test_a_drive_that_reports_a_speed_no_belt_can_have_stops_the_belt(speed_mps:
     assert "drive_lost" in rig.active()
     assert rig.last.session is SessionState.TRIPPED
     assert rig.last.order.mode is not DriveMode.RUN
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_a_belt_that_creeps_on_after_its_stop_loses_its_power(rig: Rig, origin: Origin) -> None:
+    rig.to_speed()
+    rig.ask(RequestKind.STOP, origin)
+
+    def creep(sample: Sample) -> Sample:
+        motion = BeltMotion(max(rig.speed_mps, 0.12), Direction.REVERSE)
+        return replace(drive_says(motion.speed_mps)(sample), belt=Channel(motion, 0.0, Quality.GOOD))
+
+    rig.spoil = creep
+    rig.run(4.0)
+    assert "stop_envelope" in rig.active()
+    assert rig.last.order.mode is DriveMode.POWER_OFF
+    assert not rig.last.enable

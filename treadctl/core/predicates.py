@@ -187,8 +187,9 @@ def stop_envelope(v: View) -> bool:
         return False
     limits = v.setup.limits
     rated = limits.fast_deceleration_mps2 if v.order.mode is DriveMode.FAST_STOP else limits.protective_deceleration_mps2
-    braking_s = max(0.0, v.since_order_s - v.setup.stop_reaction_s)
-    return not (v.speed_mps <= max(0.0, v.stop_from_mps - 0.6 * rated * braking_s) + 0.15)
+    left_mps = v.stop_from_mps - 0.6 * rated * max(0.0, v.since_order_s - v.setup.stop_reaction_s)
+    margin = 0.15 if left_mps > -0.6 * rated else v.setup.standstill_mps  # a second after its time the belt must stand, not creep
+    return not (v.speed_mps <= max(0.0, left_mps) + margin)
 
 
 def stop_unconfirmed(v: View) -> bool:
