@@ -11,7 +11,7 @@ from core_rig import FITTED, Rig, make_setup
 
 from treadctl.core.messages import DriveMode, Origin, RequestKind
 from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, Quality, Sample
-from treadctl.core.session import SessionState
+from treadctl.core.session import MOVING, SessionState
 
 NO_ENCODER = FITTED - {ChannelId.BELT}
 
@@ -52,3 +52,34 @@ def test_a_belt_that_creeps_on_after_its_stop_loses_its_power(rig: Rig, origin: 
     assert "stop_envelope" in rig.active()
     assert rig.last.order.mode is DriveMode.POWER_OFF
     assert not rig.last.enable
+
+
+def keep_pressing(rig: Rig, seconds: float) -> None:
+    for _ in range(round(seconds / 0.1)):
+        rig.ask(RequestKind.START_HOLD)
+        rig.run(0.1)
+
+
+def test_a_start_button_stuck_since_before_arming_starts_nothing_until_released(rig: Rig) -> None:
+    rig.start()
+    rig.ask(RequestKind.END)
+    keep_pressing(rig, 6.0)
+    assert rig.arm() == (True, ())
+    keep_pressing(rig, 3.0)
+    assert rig.last.session is SessionState.ARMED
+    rig.run(0.5)
+    keep_pressing(rig, 1.3)
+    assert rig.last.session in MOVING
+
+
+def test_a_start_button_stuck_since_before_a_reset_starts_nothing(rig: Rig) -> None:
+    rig.to_speed()
+    rig.ask(RequestKind.STOP)
+    keep_pressing(rig, 4.0)
+    for kind in (RequestKind.RESET, RequestKind.START_HOLD):
+        rig.ask(kind)
+    rig.run(0.1)
+    assert rig.last.session is SessionState.IDLE
+    assert rig.arm() == (True, ())
+    keep_pressing(rig, 3.0)
+    assert rig.last.session is SessionState.ARMED

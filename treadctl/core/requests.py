@@ -39,6 +39,7 @@ class Walk:
     answers: tuple[tuple[PromptKind, float], ...] = ()
     pressed_since_s: float | None = None
     pressed_last_s: float = 0.0
+    released: bool = False  # the start button was seen released since arming: one that is stuck or tied down starts nothing
 
     @property
     def person(self) -> Person | None:
@@ -178,7 +179,7 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
             return (f"Segment {number} ({segment.label}) is beyond the limits of the machine or the person.",)
         if not (0.0 <= segment.grade_percent <= limits.max_grade_percent):
             return (f"Segment {number} ({segment.label}) asks for a grade this machine or person may not have.",)
-    desk.walk = Walk(order, limits, prompts=order.program.segments[0].prompts)
+    desk.walk = Walk(order, limits, prompts=order.program.segments[0].prompts, pressed_last_s=desk.walk.pressed_last_s)
     desk.session = follow(desk.session, Event.ARM)
     return ()
 
@@ -188,18 +189,21 @@ def _latched(desk: _Desk) -> tuple[str, ...]:
 
 
 def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
+    now, last_s = desk.now_s, desk.walk.pressed_last_s
+    pressed_anew = not (now - last_s <= HOLD_GAP_S)
+    walk = desk.walk = replace(desk.walk, pressed_last_s=now)
     if desk.session in MOVING:
         return ()  # the button is still held a moment after the start
     if desk.session is not SessionState.ARMED:
         return ("No program is armed.",)
-    walk, now = desk.walk, desk.now_s
+    if not (walk.released or pressed_anew):
+        return ("Release the start button first.",)
     reasons = start_blockers(walk, desk.causes, desk.settled, desk.view.setup, desk.view.sample)
     if reasons:
-        desk.walk = replace(walk, pressed_since_s=None)
+        desk.walk = replace(walk, pressed_since_s=None, released=True)
         return tuple(sentence for _, sentence in reasons)
-    released = walk.pressed_since_s is None or not (now - walk.pressed_last_s <= HOLD_GAP_S)
-    since = now if released or walk.pressed_since_s is None else walk.pressed_since_s
-    desk.walk = replace(walk, pressed_since_s=since, pressed_last_s=now)
+    since = now if pressed_anew or walk.pressed_since_s is None else walk.pressed_since_s
+    desk.walk = replace(walk, pressed_since_s=since, released=True)
     if now - since >= desk.view.setup.start_hold_s:
         desk.session = follow(desk.session, walk.block_event)
     return ()
@@ -229,7 +233,7 @@ def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
     if left:
         return tuple(ROWS[c.row].sentence + " " + ROWS[c.row].remedy for c in left)
     desk.session = follow(desk.session, Event.RESET)
-    desk.walk = Walk()
+    desk.walk = Walk(pressed_last_s=desk.walk.pressed_last_s)
     desk.reset = True
     return ()
 
@@ -251,7 +255,7 @@ def _disarm(desk: _Desk, request: Request) -> tuple[str, ...]:
     if latched:  # put away unseen, it would block the next session and could no longer be reset
         return (*latched, "Reset first.")
     desk.session = follow(desk.session, Event.DISARM)
-    desk.walk = Walk()
+    desk.walk = Walk(pressed_last_s=desk.walk.pressed_last_s)
     return ()
 
 
