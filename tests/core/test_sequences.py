@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from core_rig import FITTED, Rig, make_setup
+from core_rig import FITTED, PERSON, Rig, make_setup
 
+from treadctl.core.imbalance import Baseline
 from treadctl.core.messages import DriveMode, Origin, RequestKind
 from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, Quality, Sample
 from treadctl.core.session import MOVING, SessionState
@@ -83,3 +84,15 @@ def test_a_start_button_stuck_since_before_a_reset_starts_nothing(rig: Rig) -> N
     assert rig.arm() == (True, ())
     keep_pressing(rig, 3.0)
     assert rig.last.session is SessionState.ARMED
+
+
+def test_the_hold_learnt_from_one_person_is_not_used_for_the_next(rig: Rig) -> None:
+    rig.start()
+    rig.run(48.0)
+    assert rig.last.session is SessionState.ENDED
+    assert rig.state.rails.baseline.seconds > 8.0
+    rig.arm(person=replace(PERSON, mass_kg=45.0))
+    assert rig.state.rails.baseline == Baseline()
+    rig.hold_start()
+    assert rig.last.session in MOVING
+    assert rig.state.rails.baseline.seconds < 1.0

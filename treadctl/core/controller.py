@@ -120,6 +120,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
 
     granted = serve(session, walk, causes, motion.settled, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
+    if walk.arm is not state.walk.arm:
+        rails = RailState()  # perhaps another person: the hold is learnt anew
     if granted.reset:
         causes = acknowledge(causes)
     if action is Action.HOLD and session in MOVING:
