@@ -96,3 +96,27 @@ def test_the_hold_learnt_from_one_person_is_not_used_for_the_next(rig: Rig) -> N
     rig.hold_start()
     assert rig.last.session in MOVING
     assert rig.state.rails.baseline.seconds < 1.0
+
+
+def test_a_link_that_comes_back_during_the_stop_is_judged_from_the_speed_before_it_went() -> None:
+    rig = Rig(make_setup(fitted=NO_ENCODER))
+    rig.to_speed()
+    rig.spoil = lambda sample: replace(sample, drive=replace(sample.drive, status=Channel(None, 9.0, Quality.ABSENT)))
+    rig.run(0.3)
+    rig.spoil = None
+    rig.run(3.0)
+    assert rig.active() == {"drive_lost"}
+    assert rig.asked(RequestKind.RESET) == (True, ())
+
+
+def test_standstill_is_proven_anew_when_the_power_is_cut_during_spin_up(rig: Rig) -> None:
+    rig.start()
+    rig.follows = False  # the command is still on its way; the belt has not moved
+    rig.speed_mps = 0.0
+    rig.run(0.2)
+    assert rig.last.order.speed_mps > 0.0
+    rig.closed[ChannelId.ESTOP] = False
+    rig.run(0.05)
+    rig.closed[ChannelId.ESTOP] = True
+    rig.run(0.02)
+    assert rig.asked(RequestKind.RESET) == (False, ("The belt has not been proven to stand still.",))

@@ -134,8 +134,9 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     enable, mode = _power(session, mode, state, causes, action, motion.settled, now - ended_at_s)
     order = _order(state.order, mode, ramp, direction_now, walk)
     changed = order.order_id != state.order.order_id
-    if changed and mode in {DriveMode.STOP, DriveMode.FAST_STOP}:
+    if changed and mode is not DriveMode.RUN and (mode is not DriveMode.POWER_OFF or state.order.mode is DriveMode.RUN):
         motion = replace(motion, settled=False, still_since_s=None)
+    stop_from = fastest if fastest is not None else max(motion.smooth_mps, state.expected_mps)
     weight = 1.0 - math.exp(-dt / FOLLOW_TAU_S)
     expected = state.expected_mps + weight * (ramp.speed_mps - state.expected_mps)
     if ramp.speed_mps == 0.0 and expected < 1e-3:
@@ -143,7 +144,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
 
     after = State(
         setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
-        now if changed else state.order_at_s, (fastest or 0.0) if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
+        now if changed else state.order_at_s, stop_from if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
         seen_open, proven, still_steps, ended_at_s,
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
