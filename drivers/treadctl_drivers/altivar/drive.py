@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TICK_S: Final = 0.02
+LEASE_CHECK_S: Final = 0.05  # while orders come, each of them is the tick; this one notices that none comes
 SILENCE_S: Final = 1.0  # without one valid reply: it may have been switched off, so it is recognised and attested anew
 RETRY_S: Final = 0.5  # between two attempts to recognise or attest
 REATTEST_S: Final = 5.0  # at rest; the time-out is read again before every session that way
@@ -71,6 +71,7 @@ class AltivarDrive:
     def apply(self, order: DriveOrder) -> None:
         """See ports.BeltDrive."""
         self._pilot.apply(order)
+        self._pilot.tick()
 
     def stats(self) -> LinkStats:
         """See ports.BeltDrive: the counters of the whole bus, which other devices may share."""
@@ -84,7 +85,7 @@ class AltivarDrive:
             async with self._bus.running(), asyncio.TaskGroup() as group:
                 if self._bus.is_up:
                     self._link_changed(True)
-                group.create_task(self._tick(), name="altivar tick")
+                group.create_task(self._watch_lease(), name="altivar lease")
                 while True:
                     await self._up.wait()
                     started_s = self._clock()
@@ -123,9 +124,9 @@ class AltivarDrive:
             self._pilot.link_lost()
             self._push()
 
-    async def _tick(self) -> None:
+    async def _watch_lease(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(LEASE_CHECK_S)
             self._pilot.tick()
 
     async def _ask(self, exchange: Exchange[T]) -> tuple[T, float, float] | Failure:

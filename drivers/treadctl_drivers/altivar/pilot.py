@@ -27,7 +27,7 @@ from treadctl_drivers.altivar.frames import PowerState
 from treadctl_drivers.links import ModbusLink
 
 LEASE_S: Final = 0.2
-STOP_REPEAT_S: Final = 0.03  # ports.BeltDrive asks for at most 50 ms; the tick that repeats comes each 20 ms
+STOP_REPEAT_S: Final = 0.03  # ports.BeltDrive asks for at most 50 ms; orders, and with them ticks, come each 20 ms
 SEEN_AGE_S: Final = 0.2  # an older measurement proves no standstill
 RESET_PAUSE_S: Final = 1.0
 
@@ -136,7 +136,7 @@ class Pilot:
         self._advance(at_s)
 
     def tick(self) -> None:
-        """To be called every 20 ms: the lease, and the repetition of stops."""
+        """To be called with every order and at least every 50 ms: the lease, and the repetition of stops."""
         now_s = self._clock()
         order = self._order
         if order is not None and order.mode is DriveMode.RUN and not now_s <= self._lease_until_s:

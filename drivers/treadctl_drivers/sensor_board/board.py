@@ -32,6 +32,7 @@ class SensorBoard:
         self._timeline = BoardTimeline()
         self._lease = EnableLease(clock)
         self._enable_n = 0
+        self._used = asyncio.Event()  # many boards only measure: nothing is renewed before somebody asked
         self._contacts = tuple(
             (bit, ChannelReading(channel, True, Quality.GOOD), ChannelReading(channel, False, Quality.GOOD))
             for channel, bit in INPUT_BITS.items()
@@ -63,6 +64,7 @@ class SensorBoard:
         self._sink = sink
         try:
             async with self._line.running():
+                await self._used.wait()
                 while True:
                     await asyncio.sleep(RENEW_S)
                     self._send_enable()
@@ -71,6 +73,7 @@ class SensorBoard:
 
     def set_enable(self, on: bool) -> None:
         """Want power or not; a change is written before this returns."""
+        self._used.set()
         if self._lease.renew(on):
             self._send_enable()
 
