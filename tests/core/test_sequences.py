@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from core_rig import FITTED, PERSON, Rig, make_setup
+from core_rig import FITTED, LIMITS, PERSON, Rig, make_setup
 
 from treadctl.core.imbalance import Baseline
 from treadctl.core.messages import DriveMode, Origin, RequestKind
-from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, Quality, Sample
+from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, DriveState, Quality, Sample
 from treadctl.core.session import MOVING, SessionState
 
 NO_ENCODER = FITTED - {ChannelId.BELT}
@@ -120,3 +120,47 @@ def test_standstill_is_proven_anew_when_the_power_is_cut_during_spin_up(rig: Rig
     rig.closed[ChannelId.ESTOP] = True
     rig.run(0.02)
     assert rig.asked(RequestKind.RESET) == (False, ("The belt has not been proven to stand still.",))
+
+
+def pushed(speed_mps: float, direction: Direction = Direction.REVERSE) -> Callable[[Sample], Sample]:
+    def change(sample: Sample) -> Sample:
+        belt = Channel(BeltMotion(speed_mps, direction), 0.0, Quality.GOOD)
+        return replace(drive_says(speed_mps, direction)(sample), belt=belt)
+
+    return change
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_foot_that_pushes_the_belt_without_torque_trips_nothing_and_a_drive_that_moves_it_does(rig: Rig, direction: Direction) -> None:
+    rig.prove_and_reset()
+    rig.spoil = pushed(0.3, direction)
+    rig.run(1.0)
+    assert rig.active() == set()
+    rig.drive_state = DriveState.ENABLED
+    rig.run(0.2)
+    assert "standstill_motion" in rig.active()
+
+
+def test_no_start_while_somebody_pushes_the_belt(rig: Rig) -> None:
+    rig.prove_and_reset()
+    rig.arm()
+    rig.spoil = pushed(0.3)
+    rig.hold_start(2.0)
+    assert rig.last.session is SessionState.ARMED
+    rig.spoil = None
+    rig.hold_start()
+    assert rig.last.session in MOVING
+
+
+@pytest.mark.parametrize("mass_kg", [math.nan, math.inf, 0.0, -70.0])
+def test_nobody_is_armed_without_a_body_mass(rig: Rig, mass_kg: float) -> None:
+    rig.prove_and_reset()
+    assert rig.arm(person=replace(PERSON, mass_kg=mass_kg)) == (False, ("The request carries no program, or no body mass.",))
+
+
+def test_the_persons_longest_time_counts_where_it_is_shorter(rig: Rig) -> None:
+    rig.prove_and_reset()
+    rig.arm(limits=replace(LIMITS, max_duration_s=3.0))
+    rig.hold_start()
+    rig.run(6.0)
+    assert rig.last.session is SessionState.ENDED

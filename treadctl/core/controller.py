@@ -109,7 +109,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     view = View(
         setup, sample, walk.person if walking else None, state.order, state.enable, rails, _hands(state), walk.answers,
         clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, proven, bad,
-        fastest, slowest, direction, motion.slope_mps2, state.expected_mps, _speed_limit(state), powered,
+        fastest, slowest, direction, motion.slope_mps2, state.expected_mps, walk.limits or setup.limits, powered,
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
         walk.moving_s if walking else 0.0, walking and walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
     )  # fmt: skip
@@ -118,7 +118,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     action = verdict(causes)
     session = _judge(state.session, action, asked, motion.settled)
 
-    granted = serve(session, walk, causes, motion.settled, view, inputs.requests, now)
+    granted = serve(session, walk, causes, motion, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
     if walk.arm is not state.walk.arm:
         rails = RailState()  # perhaps another person: the hold is learnt anew
@@ -185,12 +185,6 @@ def _hands(state: State) -> Hands:
     """What the program wants of the hands now; nothing is wanted of a person on a standing belt."""
     segment = state.walk.current
     return segment.hands if segment is not None and state.session in MOVING and state.expected_mps > 0.05 else Hands.FREE
-
-
-def _speed_limit(state: State) -> float:
-    """SLS: the highest speed this session may ever reach in the ordered direction, m/s; the machine's own without a session."""
-    limits = state.walk.limits if state.walk.limits is not None else state.setup.limits
-    return limits.max_speed_mps(state.order.direction)
 
 
 def _judge(session: SessionState, action: Action, asked: Asked, settled: bool) -> SessionState:

@@ -23,6 +23,11 @@ class Motion:
     still_since_s: float | None = None
     settled: bool = False  # standstill was proven since the last order to run or to stop
 
+    @property
+    def stands(self) -> bool:
+        """Whether standstill was proven, and the belt is measured standing now: it may have been pushed since."""
+        return self.settled and self.still_since_s is not None
+
 
 def credible(motion: BeltMotion | None) -> BeltMotion | None:
     """The motion, or None where it is missing or no number a belt can have."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from treadctl.core.imbalance import Imbalance, RailState
+from treadctl.core.limits import Limits
 from treadctl.core.messages import DriveMode, DriveOrder
 from treadctl.core.motion import credible
 from treadctl.core.program import Hands, Person
@@ -44,7 +45,7 @@ class View:
     direction: Direction | None
     slope_mps2: float
     expected_mps: float  # the command as the belt should have followed it by now
-    speed_limit_mps: float
+    limits: Limits  # the machine's, or the tighter ones of this session
     powered: bool  # the drive reports torque
     running: bool  # the order is to run and the drive reports torque
     settled: bool  # standstill was proven since the last stop
@@ -148,20 +149,19 @@ def overspeed(v: View) -> bool:
     """SLS: the belt is faster than the limit, or far faster than commanded."""
     if v.speed_mps is None:
         return False
-    ceiling = min(v.speed_limit_mps, 1.25 * v.expected_mps + 0.25) if v.order.mode is DriveMode.RUN else v.speed_limit_mps
+    limit = v.limits.max_speed_mps(v.order.direction)
+    ceiling = min(limit, 1.25 * v.expected_mps + 0.25) if v.order.mode is DriveMode.RUN else limit
     return not (v.speed_mps <= 1.05 * ceiling + 0.1)
 
 
 def wrong_direction(v: View) -> bool:
-    """SDI: the belt moves against the ordered direction."""
-    return v.speed_mps is not None and v.direction is not None and not (v.speed_mps <= SDI_FLOOR_MPS or v.direction is v.order.direction)
+    """SDI: the belt moves against the ordered direction, and no foot pushes it at rest without torque."""
+    floor = FOOT_PUSH_MPS if v.settled and not v.powered else SDI_FLOOR_MPS
+    return v.speed_mps is not None and v.direction is not None and not (v.speed_mps <= floor or v.direction is v.order.direction)
 
 
 def standstill_motion(v: View) -> bool:
-    """SOS: the belt moves although standstill was proven and nothing was ordered.
-
-    A belt without torque gives way under somebody stepping off; only a speed that no foot gives it counts there.
-    """
+    """SOS: the belt moves after proven standstill. Without torque it gives way to somebody stepping off: there only a speed no foot gives counts."""
     limit = v.setup.standstill_mps + 0.03 if v.powered else FOOT_PUSH_MPS
     return v.settled and v.speed_mps is not None and not (v.speed_mps <= limit)
 
@@ -271,7 +271,7 @@ def heart_rate_high(v: View) -> bool:
 
 def time_cap(v: View) -> bool:
     """The longest time on the moving belt is over."""
-    return not (v.moving_s <= v.setup.limits.max_duration_s)
+    return not (v.moving_s <= v.limits.max_duration_s)
 
 
 def weekly_cap(v: View) -> bool:

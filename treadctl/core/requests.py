@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from treadctl.core.interlock import ROWS, Cause, acknowledge, blockers
 from treadctl.core.limits import Limits, tighter
 from treadctl.core.messages import ArmOrder, Origin, Reply, Request, RequestKind
+from treadctl.core.motion import Motion
 from treadctl.core.predicates import View
 from treadctl.core.program import Block, Hands, Person, Segment
 from treadctl.core.prompts import PromptKind
@@ -115,17 +117,17 @@ class _Desk:
     session: SessionState
     walk: Walk
     causes: tuple[Cause, ...]
-    settled: bool
+    motion: Motion
     view: View
     now_s: float
     reset: bool = False
     replies: list[Reply] = field(default_factory=list)
 
 
-def start_blockers(walk: Walk, causes: tuple[Cause, ...], settled: bool, setup: Setup, sample: Sample) -> tuple[tuple[str, str], ...]:
+def start_blockers(walk: Walk, causes: tuple[Cause, ...], stands: bool, setup: Setup, sample: Sample) -> tuple[tuple[str, str], ...]:
     """Every reason why the belt may not start now, as (id, sentence); empty when it may."""
     reasons = [(cause.id, ROWS[cause.row].sentence) for cause in blockers(causes)]
-    if not settled:
+    if not stands:
         reasons.append(("standstill", NOT_STILL))
     if walk.arm is None:
         return (*reasons, ("not_armed", "No program is armed."))
@@ -145,12 +147,12 @@ def _hands_on(setup: Setup, sample: Sample, person: Person) -> bool:
 
 
 def serve(
-    session: SessionState, walk: Walk, causes: tuple[Cause, ...], settled: bool, view: View, requests: tuple[Request, ...], now_s: float
+    session: SessionState, walk: Walk, causes: tuple[Cause, ...], motion: Motion, view: View, requests: tuple[Request, ...], now_s: float
 ) -> Granted:
     """Grant or refuse each request in its order. Nothing here can make the belt move but a start held at the machine."""
     if not requests:
         return Granted(session, walk)
-    desk = _Desk(session, walk, causes, settled, view, now_s)
+    desk = _Desk(session, walk, causes, motion, view, now_s)
     for request in requests:
         if request.kind in STOPPING_REQUESTS:
             reasons: tuple[str, ...] = ()
@@ -168,7 +170,7 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
     order = request.arm
     if desk.session not in {SessionState.IDLE, SessionState.ENDED}:
         return (f"A program can be armed at rest only; the session is {desk.session.value}.",)
-    if order is None or not order.program.segments or not (order.person.mass_kg > 0.0):
+    if order is None or not order.program.segments or not (0.0 < order.person.mass_kg < math.inf):
         return ("The request carries no program, or no body mass.",)
     latched = _latched(desk)
     if latched:
@@ -198,7 +200,7 @@ def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
         return ("No program is armed.",)
     if not (walk.released or pressed_anew):
         return ("Release the start button first.",)
-    reasons = start_blockers(walk, desk.causes, desk.settled, desk.view.setup, desk.view.sample)
+    reasons = start_blockers(walk, desk.causes, desk.motion.stands, desk.view.setup, desk.view.sample)
     if reasons:
         desk.walk = replace(walk, pressed_since_s=None, released=True)
         return tuple(sentence for _, sentence in reasons)
@@ -227,7 +229,7 @@ def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
 def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in {SessionState.TRIPPED, SessionState.ENDED}:
         return ("There is nothing to reset.",)
-    if not desk.settled:
+    if not desk.motion.settled:
         return (NOT_STILL,)
     left = [c for c in acknowledge(desk.causes) if c.active]
     if left:

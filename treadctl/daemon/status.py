@@ -56,7 +56,7 @@ def snapshot(
             for c in state.causes
             if c.active
         ),
-        start_blockers=tuple(BlockerView(*blocker) for blocker in start_blockers(state.walk, state.causes, state.motion.settled, state.setup, sample)),
+        start_blockers=tuple(BlockerView(*blocker) for blocker in start_blockers(state.walk, state.causes, state.motion.stands, state.setup, sample)),
         prompts=tuple(PromptView(prompt.value, state.now_s) for prompt in state.walk.prompts),
         drive=_drive(sample),
         enable=EnableView(state.enable, sample.enable_feedback.value),
