@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from treadctl.core.controller import WALKING, Inputs, Output, State, step
-from treadctl.core.messages import Request
+from treadctl.core.messages import DriveMode, DriveOrder, Request
 from treadctl.core.sample import Sample
 from treadctl.daemon.collector import Collector, Haste
 from treadctl.daemon.lateness import Lateness
@@ -55,6 +56,10 @@ class ControlLoop:
         self._requests: list[Request] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stepping = False
+        self._again = False
+        self._broken = False
+        self._told = False
 
     def start(self) -> None:
         """Begin ticking on the running event loop."""
@@ -88,8 +93,41 @@ class ControlLoop:
         self._requests.append(request)
         self.step()
 
-    def step(self) -> Output:
-        """Sample, decide, act, record: in this order, so that nothing stands between the verdict and the wire."""
+    def step(self) -> None:
+        """Sample, decide, act, record: in this order, so that nothing stands between the verdict and the wire.
+
+        A drive or an output may push a report while it is told its order: that waits until the step under way is done and recorded. Never raises once started:
+        what goes wrong in the core stops the belt past it, and stays so; what goes wrong in a recorder or watcher is told to the event loop.
+        """
+        if self._stepping:
+            self._again = True
+            return
+        self._stepping = True
+        try:
+            self._guarded()
+            if self._again:
+                self._guarded()
+        finally:
+            self._stepping = self._again = False
+
+    def _guarded(self) -> None:
+        self._again = False
+        defect: Exception | None = None
+        try:
+            if not self._broken:
+                self._step()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the belt is stopped first
+            self._broken, defect = True, error
+        if self._broken:
+            last = self.state.order
+            with suppress(Exception):
+                self._enable.set_enable(False)
+            with suppress(Exception):
+                self._drive.apply(DriveOrder(max(DriveMode.STOP, last.mode), 0.0, last.direction, None, last.order_id + 1))
+        if defect is not None:
+            self._report("defect in a step of the core or a port", defect)
+
+    def _step(self) -> None:
         now_s = self._clock()
         requests = tuple(self._requests)
         self._requests.clear()
@@ -101,10 +139,19 @@ class ControlLoop:
         self.output = output
         self.steps += 1
         self.lateness.note(now_s - before.now_s - before.setup.tick_s)
-        self._recorder.append_step(now_s, inputs, output, self.state)
-        if self._observer is not None:
-            self._observer(before, self.state, output)
-        return output
+        try:
+            self._recorder.append_step(now_s, inputs, output, self.state)
+            if self._observer is not None:
+                self._observer(before, self.state, output)
+        except Exception as error:  # noqa: BLE001 - the belt goes on being controlled while whoever set the loop's handler ends the session
+            self._report("defect in the journal or in a watcher", error)
+
+    def _report(self, message: str, error: Exception) -> None:
+        if self._loop is None:
+            raise error
+        if not self._told:
+            self._told = True
+            self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _tick(self) -> None:
         if self._loop is None:
