@@ -79,7 +79,7 @@ class Extras:
     async def run(self, sink: Callable[[SensorFrame], None]) -> None:
         """See ports.SensorSource."""
         with suppress(FileNotFoundError):
-            self._path.unlink()  # noqa: ASYNC240 - once, before anything is served
+            self._path.unlink()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.setblocking(False)
             listener.bind(str(self._path))

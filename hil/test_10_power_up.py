@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import CHECKLIST, PERSON, WALK, Rig, program, segment, until
 
+from harness import CHECKLIST, PERSON, WALK, Rig, program, segment, until
 from treadctl.core.messages import Checklist, Origin, RequestKind
 from treadctl.core.program import Hands
 from treadctl.core.sample import Direction
@@ -117,6 +117,7 @@ def test_nothing_that_leads_to_motion_can_be_asked_for_from_afar(rig: Rig, kind:
 def test_a_tap_on_the_start_button_starts_nothing(rig: Rig) -> None:
     rig.arm()
     until(lambda: not rig.client.snapshot().start_blockers, 5.0, "a clear start")
+    rig.let_go()
     assert rig.request(RequestKind.START_HOLD).state == "armed"
     first_s = rig.client.snapshot().at_s
     until(lambda: rig.client.snapshot().at_s > first_s + 1.2, 5.0, "longer than the button has to be held")

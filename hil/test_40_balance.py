@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import Rig, program, ramped, segment, until
 
+from harness import Rig, program, ramped, segment, until
 from treadctl.core.program import Block, Hands, Person
 from treadctl.core.sample import Direction, Facing
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import Rig, braked_hard, cut, told_off, until
 
+from harness import Rig, braked_hard, cut, told_off, until
 from treadctl.core.messages import RequestKind
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from harness import Rig, stop_kind, until
 
+from harness import Rig, stop_kind, until
 from treadctl.core.messages import RequestKind
 
 LINK_ROWS = {"drive_lost", "drive_unidentified", "watchdog_unattested"}
 
 
 @pytest.mark.interlock("drive_lost")
-@pytest.mark.parametrize(
-    ("fault", "params"), [("silent", {}), ("bit_flip", {}), ("lost_reply", {}), ("late_reply", {"ms": 300.0}), ("busy_forever", {})]
-)
+@pytest.mark.parametrize(("fault", "params"), [("silent", {}), ("bit_flip", {}), ("late_reply", {"ms": 300.0}), ("busy_forever", {})])
 def test_a_drive_that_gives_no_valid_answer_loses_its_enable(rig: Rig, fault: str, params: dict[str, float]) -> None:
     rig.session()
     rig.belt.fault(fault, **params)
@@ -85,8 +83,8 @@ def test_a_drive_that_comes_back_without_its_watchdog_is_not_accepted(rig: Rig) 
     rig.reset(within_s=12.0)
 
 
-@pytest.mark.parametrize(("fault", "params"), [("board_garbage", {}), ("duplicate_reply", {"count": 20}), ("gap_inside", {"count": 20, "ms": 3.0})])
-def test_what_can_be_told_apart_does_not_stop_a_session(rig: Rig, fault: str, params: dict[str, float]) -> None:
+@pytest.mark.parametrize(("fault", "params"), [("board_garbage", {}), ("duplicate_reply", {"count": 1}), ("lost_reply", {"count": 1, "only": "read"})])
+def test_one_bad_reply_does_not_stop_a_session(rig: Rig, fault: str, params: dict[str, object]) -> None:
     rig.session()
     walked_m = rig.belt.state()["belt_travel_m"]
     rig.belt.fault(fault, **params)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+
 from harness import Rig, cut, paused, program, segment, stop_kind, told_off, until
 
 
@@ -56,7 +57,7 @@ def test_a_slow_loop_gets_no_faster(rig: Rig) -> None:
     rig.session(program(segment(speed_mps=0.6)), to_mps=0.1)
     rig.frozen(0.045)
     rig.caused("loop_late")
-    assert "hold" in {event.detail.get("to") for event in rig.events("session")} or "tripped" == rig.client.snapshot().state
+    assert "hold" in {event.detail.get("to") for event in rig.events("session")} or rig.client.snapshot().state == "tripped"
 
 
 @pytest.mark.interlock("loop_late_stop")

@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from harness import Rig, ramped, until
 
+from harness import Rig, ramped, until
 from treadctl.core.messages import RequestKind
 
 
 @contextmanager
 def full_disk(rig: Rig) -> Iterator[None]:
-    """Let no file of the daemon grow any more, which is what a full disk looks like from inside: writes fail, and may be cut short."""
+    """Let no file of the daemon grow any more, old or new, which is what a full disk looks like from inside: every write fails."""
     assert rig.daemon is not None
     before = resource.prlimit(rig.daemon.pid, resource.RLIMIT_FSIZE)
-    size = max((path.stat().st_size for path in rig.journal.iterdir()), default=0)
-    resource.prlimit(rig.daemon.pid, resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.prlimit(rig.daemon.pid, resource.RLIMIT_FSIZE, (0, before[1]))
     try:
         yield
     finally:
@@ -27,7 +26,8 @@ def full_disk(rig: Rig) -> Iterator[None]:
 
 
 @pytest.mark.interlock("journal_unhealthy")
-def test_a_full_disk_delays_no_stop_and_forbids_a_start_until_it_has_room(rig: Rig) -> None:
+def test_a_full_disk_delays_no_stop_and_is_no_end(rig: Rig) -> None:
+    rig.cut_short = True  # a segment in which writing failed is never closed
     rig.session()
     with full_disk(rig):
         rig.caused("journal_unhealthy", within_s=8.0)
@@ -35,12 +35,20 @@ def test_a_full_disk_delays_no_stop_and_forbids_a_start_until_it_has_room(rig: R
         rig.mark("stop")
         rig.client.stop()
         assert ramped(rig.measured("stop"))
-        rig.reset()
-        rig.arm()
+        assert "journal" in rig.refused(RequestKind.RESET)
+    until(lambda: rig.client.snapshot().journal.ok, 8.0, "the journal written again")
+    rig.reset()
+
+
+def test_a_full_disk_forbids_a_start_until_it_has_room(rig: Rig) -> None:
+    rig.cut_short = True
+    rig.arm()
+    with full_disk(rig):
+        until(lambda: "journal_unhealthy" in {b.id for b in rig.client.snapshot().start_blockers}, 8.0, "the full disk")
         assert "journal" in rig.refused(RequestKind.START_HOLD)
         assert rig.belt_rests()
-    until(lambda: rig.client.snapshot().journal.ok, 8.0, "the journal written again")
-    until(lambda: not rig.client.snapshot().start_blockers, 5.0, "a clear start")
+        assert not rig.belt.state()["enable_relay"]
+    until(lambda: not rig.client.snapshot().start_blockers, 8.0, "a clear start")
 
 
 def test_a_journal_that_vanishes_while_running_delays_no_stop(rig: Rig) -> None:

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Rig, ramped, until
 
+from harness import Rig, ramped, until
 from treadctl.testing.simulated import end_process
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
