@@ -114,7 +114,12 @@ class Rig:
     def machine_text(self) -> str:
         """The machine file of the next daemon: this rig's socket, a fresh journal, and the overrides of the test."""
         text = self._original
-        changes: Mapping[str, object] = {"socket": json.dumps(str(self.socket)), "journal_dir": json.dumps(str(self.journal)), **dict(self.spec.machine)}
+        changes: Mapping[str, object] = {
+            "max_jerk_mps3": 3.0,  # tests are to get to speed soon
+            "socket": json.dumps(str(self.socket)),
+            "journal_dir": json.dumps(str(self.journal)),
+            **dict(self.spec.machine),
+        }
         for key, value in changes.items():
             text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
             require(count == 1, f"the machine file has {count} lines {key} = …")
