@@ -47,7 +47,7 @@ if [ ! -x "$base/lib/systemd/systemd" ]; then
     echo "building a Debian root in $base ..."
     mkdir -p "$base"
     debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,python3-venv,mosquitto \
-        "${DEBIAN_SUITE:-bookworm}" "$base" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/debootstrap.log" 2>&1 \
+        "${DEBIAN_SUITE:-bookworm}" "$base" "${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)}" >"$work/debootstrap.log" 2>&1 \
         || { tail -20 "$work/debootstrap.log" >&2; exit 1; }
 fi
 

@@ -34,7 +34,7 @@ _ROWS: Final = (
     # 1xx configuration and profiles
     ErrorKind(100, "file_missing", Fault.LOCAL, "the file cannot be read", "check the path and its permissions"),
     ErrorKind(101, "not_toml", Fault.LOCAL, "the file is not valid TOML", "mend the line named; quote strings, use = and [sections]"),
-    ErrorKind(102, "unknown_key", Fault.LOCAL, "the key is not known here", "remove it or correct its spelling; `treadctl docs schema` lists the keys"),
+    ErrorKind(102, "unknown_key", Fault.LOCAL, "the key is not known here", "remove it or correct its spelling; profiles/schema/ lists the keys"),
     ErrorKind(103, "missing_key", Fault.LOCAL, "a required key or section is missing", "add it"),
     ErrorKind(104, "bad_value", Fault.LOCAL, "the value is not allowed", "use a value of the type, unit and range named"),
     ErrorKind(105, "wrong_unit", Fault.LOCAL, "the unit is not one that is understood here", "write the quantity in the unit the key ends in"),

@@ -36,6 +36,7 @@ def build(wanted: str = "") -> typer.Typer:
     )
     app.callback()(_root)
     app.command("daemon")(daemon)
+    app.command("telemetry")(telemetry)
     app.command("stop", help="Stop the belt now.")(stop)
     status.register(app)
     session.register(app)
@@ -80,6 +81,13 @@ def daemon(machine: Annotated[Path, typer.Option("--machine", metavar="FILE", he
 
     code = run_daemon(machine)
     raise typer.Exit(code or OK)
+
+
+def telemetry(config: Annotated[Path, typer.Option("--config", metavar="FILE", help="Telemetry file (TOML).")]) -> None:
+    """Publish over MQTT in the foreground: state, events, and one signed, graded stop. It can start nothing."""
+    from treadctl.telemetry.main import run as run_telemetry  # noqa: PLC0415 - loads the MQTT client
+
+    raise typer.Exit(run_telemetry(config))
 
 
 def stop(socket: Annotated[Path | None, typer.Option("--socket", metavar="PATH", help="Control socket.")] = None) -> None:

@@ -26,6 +26,7 @@ from treadctl.cli.demo_screen import screen
 from treadctl.cli.paths import shipped
 from treadctl.cli.wire_bound import bound_of_bench
 from treadctl.config.machine import load_machine
+from treadctl.core.interlock import Action
 from treadctl.core.messages import Checklist, RequestKind
 from treadctl.core.program import Block, Person, Program
 from treadctl.errors import TreadctlError
@@ -40,6 +41,7 @@ from treadctl.testing.simulated import SimulatedBelt, end_process, simulated_bel
 MASS_KG: Final = 72.0
 WATCH_HZ: Final = 20.0
 AFTERWARDS_S: Final = 2.5  # how long the stop is shown once the belt stands
+STOP_ACTIONS: Final = frozenset(action.name for action in Action if action >= Action.SS2)
 STOPPED: Final = frozenset({"tripped", "ended"})
 
 
@@ -179,7 +181,7 @@ def _play(belt: SimulatedBelt, client: Client, story: Story, view: Live | None) 
     for message in client.messages(5.0):
         if isinstance(message, Event):
             watch.events.append(message)
-            if message.kind == "cause" and watch.cause is None:
+            if message.kind == "cause" and watch.cause is None and message.detail.get("action") in STOP_ACTIONS:
                 watch.cause = message.cause
         if not isinstance(message, SnapshotMessage):
             continue
