@@ -27,6 +27,7 @@ TURNING = program(
     segment(4.0, 0.6, block=Block.COOL_DOWN),
 )
 SHORT = program(segment(1.0, 0.2, hands=Hands.FREE, prompts=tuple(PromptKind)))
+ASKED = tuple(kind for kind in RequestKind if kind not in {RequestKind.ARM, RequestKind.ANSWER})
 WHENEVER = frozenset({RequestKind.STOP, RequestKind.END})
 
 
@@ -78,7 +79,7 @@ class Treadmill(RuleBasedStateMachine):
         self.rig.dt_s = 0.02
         self.checked = 0
         self.previous: Output | None = None
-        self.granted: set[RequestKind] = set()
+        self.late: set[str] = set()
         self.names: dict[str, tuple[RequestKind, Origin]] = {}
 
     def ask(self, kind: RequestKind, origin: Origin = Origin.LOCAL, **how: object) -> None:
@@ -87,7 +88,7 @@ class Treadmill(RuleBasedStateMachine):
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    @initialize(ready=st.sampled_from(["no", "armed", "armed", "moving", "moving", "moving"]))
+    @initialize(ready=st.sampled_from(["no", "armed", "moving", "moving"]))
     def begin(self, ready: str) -> None:
         if ready == "no":
             return
@@ -103,6 +104,28 @@ class Treadmill(RuleBasedStateMachine):
         if ready == "moving":
             self.press(1.2)
 
+    @rule(ready=st.sampled_from(["armed", "moving", "moving"]), afresh=st.booleans())
+    def recover_and_begin(self, ready: str, afresh: bool) -> None:
+        if afresh:
+            self.every_step_was_right()
+            self.rig, self.checked, self.previous = Rig(make_setup()), 0, None
+            self.rig.dt_s = 0.02
+            self.names.clear()
+            self.late.clear()
+        else:
+            self.recover()
+        self.begin(ready)
+
+    @rule(kind=st.sampled_from(ASKED), origin=st.sampled_from(Origin))
+    def one(self, kind: RequestKind, origin: Origin) -> None:
+        self.ask(kind, origin)
+        self.rig.run(0.1)
+
+    @rule(kind=st.sampled_from([RequestKind.HOLD, RequestKind.RESUME]))
+    def hold_and_wait(self, kind: RequestKind) -> None:
+        self.ask(kind)
+        self.rig.run(1.0)
+
     @rule(seconds=st.sampled_from([0.3, 1.2, 1.5]))
     def press(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
@@ -114,13 +137,15 @@ class Treadmill(RuleBasedStateMachine):
         self.rig.run(seconds)
 
     @rule(
-        kinds=st.lists(st.sampled_from([k for k in RequestKind if k not in {RequestKind.ARM, RequestKind.ANSWER}]), min_size=1, max_size=4),
+        kinds=st.lists(st.sampled_from(ASKED), min_size=2, max_size=4),
         origin=st.sampled_from([Origin.LOCAL, Origin.LOCAL, Origin.REMOTE]),
         ttl_s=st.sampled_from([2.0, 2.0, -1.0, math.nan]),
     )
     def several_at_once(self, kinds: list[RequestKind], origin: Origin, ttl_s: float) -> None:
         for kind in kinds:
             self.ask(kind, origin, ttl_s=ttl_s)
+            if not ttl_s > 0.0:
+                self.late.add(f"r{self.rig.counter}")
         self.rig.tick()
 
     @rule(order=orders, origin=st.sampled_from([Origin.LOCAL, Origin.LOCAL, Origin.REMOTE]))
@@ -154,7 +179,9 @@ class Treadmill(RuleBasedStateMachine):
 
     @rule(channel=channels, seconds=st.sampled_from([0.02, 0.1, 0.5]))
     def open_contact(self, channel: ChannelId, seconds: float) -> None:
-        self.rig.closed[channel] = not self.rig.closed[channel]
+        both = {ChannelId.CORD_A, ChannelId.CORD_B}
+        for each in both if channel in both else {channel}:
+            self.rig.closed[each] = not self.rig.closed[each]
         self.rig.run(seconds)
 
     @rule(name=st.sampled_from(["identified", "confirms", "follows", "obeys_stop", "journal_ok"]), value=st.booleans())
@@ -186,6 +213,7 @@ class Treadmill(RuleBasedStateMachine):
             granted = {self.names[r.request_id][0] for r in output.replies if r.granted}
             for reply in output.replies:
                 kind, origin = self.names[reply.request_id]
+                assert not reply.granted or kind in WHENEVER or reply.request_id not in self.late
                 assert reply.granted or (reply.reasons and kind not in WHENEVER)
                 assert not reply.granted or origin is Origin.LOCAL or kind in WHENEVER | {RequestKind.HOLD}
             self.alone(output, granted)
@@ -223,6 +251,7 @@ class Treadmill(RuleBasedStateMachine):
             assert not any(ROWS[c.row].blocks_start and c.present for c in output.causes)
         if before.session is SessionState.TRIPPED and output.session is not SessionState.TRIPPED:
             assert RequestKind.RESET in granted
+            self.may_start(output)
         if RequestKind.STOP in granted:
             assert output.session not in MOVING
         if output.session is SessionState.HOLD:
@@ -232,6 +261,14 @@ class Treadmill(RuleBasedStateMachine):
             assert new.mode >= old.mode
             assert before.enable or not output.enable
 
+    def may_start(self, output: Output) -> None:
+        arm = self.rig.state.walk.arm
+        if len(self.rig.outputs) - self.checked == 1 and arm is not None:  # the state is still that of this very step
+            assert arm.checklist.complete
+            assert not arm.preflight
+            assert self.rig.state.motion.stands
+            assert output.order.speed_mps == 0.0
+
 
 TestTreadmill = Treadmill.TestCase
-TestTreadmill.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+TestTreadmill.settings = settings(max_examples=70, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
