@@ -20,7 +20,7 @@ from treadctl_drivers._tcp import tcp_opener
 from treadctl_drivers._timer import AlarmFactory, precise_alarm
 
 FAST_GAP_S: Final = 0.00175  # above 19200 Bd the Modbus serial specification fixes the silence between frames
-QUIET_S: Final = 0.05  # after a lost reply; our choice: as long again as the longest time-out
+QUIET_S: Final = 0.05  # after a lost reply; our choice: as long again as the longest time-out; an RTU line's own is shorter
 TCP_LOSSES: Final = 20  # lost replies in a row (about a second) after which a TCP connection is made anew
 
 
@@ -99,9 +99,14 @@ class SerialLine:
 
 
 def rtu_timing(settings: SerialSettings, turnaround_max_s: float, echo: bool = False) -> LineTiming:
-    """Modbus RTU: 3.5 characters of silence before a frame up to 19200 Bd, 1.75 ms above (Modbus over serial line, 2.5.1.1)."""
+    """Modbus RTU: 3.5 characters of silence before a frame up to 19200 Bd, 1.75 ms above (Modbus over serial line, 2.5.1.1).
+
+    After a lost reply the line is left quiet for as long again as this line's reply may take: a reply later than twice the slowest one seen is met by
+    the bus' rule on replies that are owed. More would age every other device's channels beyond their limit for one lost frame.
+    """
     gap_s = 3.5 * settings.byte_s if settings.baud <= 19200 else FAST_GAP_S
-    return LineTiming(settings.byte_s, gap_s, slack_s(turnaround_max_s), QUIET_S, echo)
+    slack = slack_s(turnaround_max_s)
+    return LineTiming(settings.byte_s, gap_s, slack, slack, echo)
 
 
 class _ModbusRtuFamily:

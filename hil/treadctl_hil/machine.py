@@ -59,7 +59,7 @@ def _limits(world: WorldParams) -> str:
 
 def _safety(bench: Bench) -> str:
     wiring = "drive_enable" if bench.enable.cord_wired else "input_only"
-    drive_age_s = 0.3 if bench.drive.dialect == "woodway" else max(0.25, 8.0 * _exchange_s(bench))
+    drive_age_s = 0.3 if bench.drive.dialect == "woodway" else max(0.25, (20.0 if _shared(bench) else 8.0) * _exchange_s(bench))
     return "\n".join((
         "[safety]",
         f'cord_wiring = "{wiring}"',
@@ -73,8 +73,18 @@ def _safety(bench: Bench) -> str:
 
 
 def _confirm_limit_s(bench: Bench) -> float:
-    """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 125 ms on slow wires only."""
-    return min(0.3, max(0.125, 4.0 * _exchange_s(bench) + 0.03))
+    """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 125 ms on slow wires only.
+
+    A Woodway has no register to read back: there the falling speed confirms, in steps of a tenth of a mile per hour.
+    """
+    if bench.drive.dialect == "woodway":
+        return 0.3
+    return min(0.3, max(0.125, (8.0 if _shared(bench) else 4.0) * _exchange_s(bench) + 0.03))
+
+
+def _shared(bench: Bench) -> bool:
+    """Whether the I/O module's two reads go between any two exchanges of the drive."""
+    return bench.io is not None and bench.io.wire == bench.drive.wire
 
 
 def _exchange_s(bench: Bench) -> float:
@@ -146,4 +156,6 @@ def _io(bench: Bench) -> str:
         rails = bench.world.rails
         scale = f"zero = {rails.zero_counts}, n_per_count = {rails.n_per_count}, raw_min = 100, raw_max = 8000"
         text += f"rails = {{ left = {{ register = 0, {scale} }}, right = {{ register = 1, {scale} }} }}\nbelt_register = 2\n"
+    if _shared(bench) and _exchange_s(bench) > 0.012:
+        text += "output_watchdog_ms = 250\n"  # renewals are half of it apart, at most 0.1 s: a slow line has room for no more
     return text + ("enable_coil = 0\n" if bench.enable.device == "io" else "")

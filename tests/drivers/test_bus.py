@@ -222,7 +222,7 @@ async def test_a_late_reply_is_drained_and_counted_and_credited_to_nobody() -> N
 async def test_a_reply_later_than_the_quiet_time_meets_a_question_it_does_not_fit() -> None:
     """RTU replies to reads of equal length look alike: register 50 is asked only when the reply of register 0 can no longer come."""
     async with wired() as (bus, line):
-        line.fault = lambda request, reply: [(0.087, reply)]
+        line.fault = lambda request, reply: [(0.067, reply)]
         with pytest.raises(ExchangeError):
             await bus.ask(read(0))
         line.fault = None
@@ -236,7 +236,7 @@ async def test_a_reply_later_than_the_quiet_time_meets_a_question_it_does_not_fi
 @looptime
 async def test_an_answer_of_another_length_releases_the_questions_held_back() -> None:
     async with wired() as (bus, line):
-        line.fault = lambda request, reply: [(0.087, reply)]
+        line.fault = lambda request, reply: [(0.067, reply)]
         with pytest.raises(ExchangeError):
             await bus.ask(read(0))
         line.fault = None

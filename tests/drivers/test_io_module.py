@@ -88,6 +88,12 @@ async def test_the_cords_are_read_first_and_pushed_before_the_registers_are_aske
     assert set(rig.simulated.functions) == {2, 4}
 
 
+async def test_cords_that_disagree_are_read_again_in_the_same_round(rig: Rig) -> None:
+    rig.simulated.inputs[1] = False
+    await rig.live(0.1)
+    assert rig.simulated.functions[:6] == [2, 4, 2, 2, 4, 2]
+
+
 async def test_polls_come_every_ten_milliseconds(rig: Rig) -> None:
     await rig.live(1.0)
     assert 90 <= rig.simulated.functions.count(2) <= 101

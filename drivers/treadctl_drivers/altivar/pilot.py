@@ -68,8 +68,9 @@ class Pilot:
         self._stop_words: dict[DriveMode, Exchange[None]] = {
             mode: modbus.write_register(unit, frames.CMD, word, priority=Priority.STOP) for mode, word in frames.STOP_WORDS.items()
         }
-        self._zero = modbus.write_register(unit, frames.LFRD, 0, priority=Priority.STOP)
-        self._read_back = modbus.read_registers(unit, frames.CMD, 1)
+        # The control word has stopped the motor: what follows it lets the sensors of a shared line through, and goes ahead of the drive's own polls.
+        self._zero = modbus.write_register(unit, frames.LFRD, 0, priority=Priority.WRITE)
+        self._read_back = modbus.read_registers(unit, frames.CMD, 1, priority=Priority.WRITE)
         self._modbus = modbus
         self._order: DriveOrder | None = None
         self._lease_until_s = 0.0

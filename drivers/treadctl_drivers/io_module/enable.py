@@ -13,6 +13,11 @@ from treadctl_drivers.links import ModbusLink
 
 OFF_RENEW_S: Final = 0.5  # an open coil stays open by itself; this only repairs one that somebody else closed
 ATTEST_RETRY_S: Final = 0.5
+RENEW_LOOK_S: Final = 0.01  # how often `renew` is called: a renewal that was lost is repeated that soon
+RENEW_EARLY_S: Final = 0.03  # on a slow line a renewal due so soon goes along with a poll, so that the line between two polls is left to others
+RENEW_MOST_S: Final = 0.1  # ports.EnableOutput asks for no more
+SLOW_FRAME_S: Final = 0.003  # a line on which one coil write takes longer (below about 57600 Bd) is not burdened with more renewals than it takes
+FRAME_BYTES: Final = 16  # a coil write and its echo
 
 
 class EnableCoil:
@@ -26,7 +31,8 @@ class EnableCoil:
         modbus, unit = link.modbus, config.unit
         self._bus = link.bus
         self._clock = clock
-        self._renew_s = config.renew_s
+        self._slow = FRAME_BYTES * self._bus.timing.byte_s > SLOW_FRAME_S
+        self._renew_s = min(RENEW_MOST_S, config.output_watchdog_ms / 2000) if self._slow else config.renew_s
         self._watchdog_ms = config.output_watchdog_ms
         self._on = modbus.write_coil(unit, config.enable_coil, True)
         self._off = modbus.write_coil(unit, config.enable_coil, False, priority=Priority.ENABLE_OFF)
@@ -61,8 +67,8 @@ class EnableCoil:
         self._ticket = None
         self._due_s = self._attest_due_s = 0.0
 
-    def renew(self) -> None:
-        """Do what is due; called at least every `renew_s`."""
+    def renew(self, early_s: float = 0.0) -> None:
+        """Do what is due, or will be within `early_s`; called every `RENEW_LOOK_S` at least."""
         if not self._lease.asked or not self._bus.is_up:
             return
         now_s = self._clock()
@@ -74,17 +80,19 @@ class EnableCoil:
             if on or not self._ticket_on:
                 return  # the same is on its way, or an opening that a closing must not overtake
             ticket.withdraw()
-        elif now_s < self._due_s and on is self._ticket_on and (on or self._off_done):
+        elif now_s < self._due_s - (early_s if on and self._slow else 0.0) and on is self._ticket_on and (on or self._off_done):
             return
         self._write(on, now_s)
 
     def _write(self, on: bool, now_s: float) -> None:
         self._ticket_on = on
-        self._due_s = now_s + (self._renew_s if on else OFF_RENEW_S) * 0.99  # the ticker's own rounding must not skip a beat
+        self._due_s = now_s + (self._renew_s if on else OFF_RENEW_S) * 0.99  # the look's own rounding must not skip a beat
 
         def done(outcome: Outcome[None]) -> None:
             if self._ticket is ticket:
                 self._ticket = None
+                if on and not isinstance(outcome, Answer):
+                    self._due_s = self._clock()
             if not on:
                 self._off_done = isinstance(outcome, Answer)
 
