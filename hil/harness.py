@@ -376,7 +376,10 @@ class Rig:
 
     def caused(self, row: str, within_s: float = 5.0) -> Snapshot:
         """Wait until the interlock's row acts; a latched one must then stand in the snapshot."""
-        wait_for(lambda: row in self.causes(), within_s, f"the cause {row}; seen: {self.causes()}")
+        try:
+            wait_for(lambda: row in self.causes(), within_s, row)
+        except TreadctlError:
+            pytest.fail(f"{row} did not act within {within_s:g} s; seen: {self.causes()}")
         now = self.client.snapshot()
         if ROWS[INDEX[row]].clears is not Clears.GONE:
             require(row in {cause.id for cause in now.causes}, f"{row} acted and is not latched: {now.causes}")
