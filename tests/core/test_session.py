@@ -214,6 +214,19 @@ def test_reset_is_refused_while_the_belt_turns_and_while_the_cause_stays(rig: Ri
     assert rig.run(1.0).order.mode is DriveMode.POWER_OFF
 
 
+def test_one_slow_sample_of_a_cord_that_is_just_opening_is_no_discrepancy(rig: Rig) -> None:
+    rig.prove_and_reset()
+    ages = iter([0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    rig.closed[ChannelId.CORD_A] = False
+    for age_s in ages:  # polled once in the skew of the two contacts, then not again for 60 ms
+        rig.spoil = lambda sample, age_s=age_s: replace(sample, cord_a=Channel(False, age_s, Quality.GOOD), cord_b=Channel(True, age_s, Quality.GOOD))
+        rig.tick()
+    rig.spoil = None
+    rig.closed[ChannelId.CORD_B] = False
+    rig.run(0.2)
+    assert "cord_discrepancy" not in rig.active()
+
+
 def test_a_program_is_not_put_away_while_its_stop_is_latched(rig: Rig) -> None:
     rig.to_speed()
     rig.answer(PromptKind.DIZZINESS, 4.0)

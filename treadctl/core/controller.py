@@ -78,6 +78,7 @@ class State:
     proven: frozenset[ChannelId] = frozenset()
     still_steps: int = 0
     ended_at_s: float = 0.0
+    cords_apart_since_s: float | None = None
 
 
 def initial_state(setup: Setup, now_s: float) -> State:
@@ -106,9 +107,11 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     asked = stops_among(inputs.requests)
     walk = state.walk
     walking = state.session in WALKING
+    apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now)
+    apart_s = 0.0 if apart_since is None else now - min(sample.cord_a.age_s, sample.cord_b.age_s) - apart_since
     view = View(
         setup, sample, walk.person if walking else None, state.order, state.enable, rails, _hands(state), walk.answers,
-        clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, proven, bad,
+        clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, apart_s, proven, bad,
         fastest, slowest, direction, motion.slope_mps2, state.expected_mps, walk.limits or setup.limits, powered,
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
         walk.moving_s if walking else 0.0, walking and walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
@@ -145,7 +148,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     after = State(
         setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
         now if changed else state.order_at_s, stop_from if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
-        seen_open, proven, still_steps, ended_at_s,
+        seen_open, proven, still_steps, ended_at_s, apart_since,
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
     output = Output(order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, rails.verdict)

@@ -78,7 +78,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("not_proven", p.not_proven, A.SS1, 0.0, C.ACK, ALL, "The pull cord is not yet proven.", "Pull the cord, clip it on, then reset.", "IL-02"),
     Row("pull_cord_cut", p.cord_open_wired, A.STO, 0.0, C.ACK, ENG, "The pull cord was pulled; it cut the power.", _RECLIP, "IL-03"),
     Row("pull_cord", p.cord_open, A.SS1_FAST, 0.0, C.ACK, ENG, "The pull cord was pulled.", _RECLIP, "IL-04"),
-    Row("cord_discrepancy", p.cord_discrepancy, A.STO, 0.05, C.NEVER, ALL, "The two contacts of the pull cord disagree.", _SERVICE, "IL-05"),
+    Row("cord_discrepancy", p.cord_discrepancy, A.STO, 0.0, C.NEVER, ALL, "The two contacts of the pull cord disagree.", _SERVICE, "IL-05"),
     Row("estop_open", p.estop_open, A.STO, 0.0, C.ACK, ENG, "The emergency stop is pressed.", "Find out why, release it, then reset.", "IL-06"),
     Row("enable_mismatch", p.enable_mismatch, A.STO, 0.15, C.NEVER, ALL, "The drive's enable does not follow us.", _SERVICE, "IL-07"),
     Row("imbalance", p.losing_balance, A.SS1, 0.0, C.ACK, ENG, "The person is losing balance.", "Help the person; go on only if well.", "IL-08"),

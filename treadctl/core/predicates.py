@@ -20,6 +20,7 @@ from treadctl.core.setup import CordWiring, Setup
 
 SDI_FLOOR_MPS: Final = 0.05  # below this an encoder cannot be trusted to tell a direction
 OVERLOAD_LIMIT_S: Final = 10.0
+CORDS_APART_LIMIT_S: Final = 0.05
 FOOT_PUSH_MPS: Final = 0.5
 SPIN_UP_LIMIT_S: Final = 3.0  # from the order to run until the drive reports torque
 
@@ -38,6 +39,7 @@ class View:
     answers: tuple[tuple[PromptKind, float], ...]
     clock_ok: bool
     lateness_s: float
+    cords_apart_s: float  # how long the two cord channels have disagreed, from sample to sample
     proven: frozenset[ChannelId]
     untrusted: tuple[ChannelId, ...]  # safety channels that are stale, absent, implausible or frozen
     speed_mps: float | None  # the highest fresh measurement of drive and belt encoder
@@ -85,9 +87,8 @@ def cord_open(v: View) -> bool:
 
 
 def cord_discrepancy(v: View) -> bool:
-    """The two cord channels say different things."""
-    a, b = v.sample.cord_a.value, v.sample.cord_b.value
-    return a is not None and b is not None and a is not b
+    """The two cord channels have said different things for too long."""
+    return not (v.cords_apart_s <= CORDS_APART_LIMIT_S)
 
 
 def estop_open(v: View) -> bool:

@@ -84,7 +84,7 @@ class Runner:
         self._loads_step = -1
         self._left_step = False
         self._running = self._backward = False
-        self._scale = 1.0
+        self._scale = self._weight_n
         self._take_gait(0.0)
         self.facing: FacingName = params.facing
         self.posture: Posture = "off"
