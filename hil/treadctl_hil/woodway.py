@@ -30,7 +30,7 @@ class WoodwaySetting:
 
     firmware_hex: str = "00010203"
     coast_on_disengage: bool = True
-    start_needs_enable: bool = False  # true: a start while the enable is open is acknowledged and forgotten, so the host has to read the state
+    start_needs_enable: bool = True  # a start while the enable is open is acknowledged and forgotten, so the host has to read the state
 
 
 def judge(command: bytes) -> Verdict:

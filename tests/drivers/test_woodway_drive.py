@@ -132,6 +132,39 @@ async def test_a_start_that_is_not_acknowledged_is_never_repeated(bench: DriveBe
     assert bench.last.confirmed_order < run.order_id
 
 
+async def test_a_start_that_was_not_taken_is_sent_again_and_no_speed_before_the_machine_says_started(bench: DriveBench, device: SimulatedWoodway) -> None:
+    device.forgets_starts = 2
+    await bench.up_to_speed(0.5)
+    starts = [frame.at_s for frame in bench.wire.frames if frame.data == b"\xa0"]
+    assert len(starts) == 3
+    assert min(later - earlier for earlier, later in pairwise(starts)) >= 0.1
+    frames = sent(bench)
+    speed = next(index for index, frame in enumerate(frames) if frame[0] == 0xA3)
+    last_start = len(frames) - 1 - frames[::-1].index(b"\xa0")
+    assert b"\xc0" in frames[last_start:speed]
+
+
+async def test_a_machine_that_takes_no_start_gets_three_and_no_speed_and_is_reported_as_not_running(bench: DriveBench, device: SimulatedWoodway) -> None:
+    await bench.ready()
+    device.forgets_starts = 100
+    run = bench.order(DriveMode.RUN, 0.5)
+    await bench.keep(run, 3.0)
+    assert sent(bench).count(b"\xa0") == 3
+    assert not [frame for frame in sent(bench) if frame[0] == 0xA3]
+    assert bench.last.confirmed_order < run.order_id
+    assert bench.last.status is not None
+    assert bench.last.status.state is DriveState.DISABLED
+
+
+async def test_a_start_that_was_not_taken_is_not_sent_again_once_a_stop_is_ordered(bench: DriveBench, device: SimulatedWoodway) -> None:
+    await bench.ready()
+    device.forgets_starts = 100
+    await bench.keep(bench.order(DriveMode.RUN, 0.5), 0.08)
+    assert sent(bench).count(b"\xa0") == 1
+    await bench.keep(bench.order(DriveMode.STOP), 1.0)
+    assert sent(bench).count(b"\xa0") == 1
+
+
 async def test_grade_is_sent_in_tenths_truncated_and_read_back(bench: DriveBench, device: SimulatedWoodway) -> None:
     run = await bench.up_to_speed(0.5)
     graded = DriveOrder(DriveMode.RUN, 0.5, run.direction, 3.19, run.order_id)

@@ -36,6 +36,10 @@ class WoodwayConfig(BaseModel):
     state_bytes: tuple[int, ...] = Field(
         default=(), description="state bytes (C0h) seen at commissioning; any other is then implausible. Empty = any value below 80h"
     )
+    standing_bytes: tuple[int, ...] = Field(
+        default=(0x31,),
+        description="state bytes (C0h) that mean: not started; noted at commissioning. The default is a sibling's. No speed is sent while one is read",
+    )
     poll_period_s: float = Field(default=0.02, ge=0.01, le=0.2, description="time between two polls, s; each also renews the machine's timer")
 
     @field_validator("firmware")

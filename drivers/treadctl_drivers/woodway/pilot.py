@@ -7,7 +7,9 @@ What the orders become, and why
   is not documented: it may brake or let go ([?]), and a slat belt on bearings that is let go runs on for long ([K]). A driven ramp is the
   better guess, and the core follows with POWER_OFF where it is not obeyed.
 - RUN is A0h, start *with* the machine's communication timer, then A3h. A0h leaves only under an order to RUN that has not been blocked, after a stop
-  was acknowledged on this very link (AAh has set the machine's own setpoint to zero) and three reads in a row said standstill. It is never repeated.
+  was acknowledged on this very link (AAh has set the machine's own setpoint to zero) and three reads in a row said standstill. The speed follows once the
+  state byte (C0h) says started. A start that was acknowledged but not taken (the machine's enable may close a moment later than A0h comes) is sent again,
+  at most twice, 100 ms apart, while the order stands: with no speed sent since the zero it moves nothing. One that was not acknowledged is never repeated.
 
 A lost link, an expired lease, silence, the machine's own time-out and a refused write block the order to RUN they meet: a newer one must come.
 """
@@ -28,6 +30,8 @@ LEASE_S: Final = 0.2
 STOP_REPEAT_S: Final = 0.045  # ports.BeltDrive asks for at most 50 ms
 SILENCE_S: Final = 0.3
 FINGERPRINT_RETRY_S: Final = 0.5
+START_REPEAT_S: Final = 0.1
+STARTS_MOST: Final = 3
 STANDSTILL_READS: Final = 3
 STANDSTILL_AGE_S: Final = 0.3
 REVIVED_TENTHS: Final = 3  # a stopped belt that gains this much again was not stopped
@@ -92,6 +96,10 @@ class Pilot:
         self._engaged = False
         self._timer_refused = False
         self._start_sent_id = -1
+        self._start_sent_s = now_s
+        self._starts = 0  # for the order of that number
+        self._started: bool | None = None  # what the state byte said since the last start was acknowledged
+        self._start_acknowledged = False
         self._setpoint: tuple[int, Direction] | None = None
         self._running: Direction | None = None
         self._setpoint_waits = False
@@ -127,7 +135,7 @@ class Pilot:
         """The machine has not answered for SILENCE_S: power lost, an emergency stop, or another machine by now. Only stops and fingerprints follow."""
         if self.identified:
             self._fingerprint_due_s = now_s
-        self.identified = self._state_plausible = self._engaged = self._rested = False
+        self.identified = self._state_plausible = self._engaged = self._rested = self._start_acknowledged = False
         self.status = None
         self._zero_reads = 0
         self._setpoint = None
@@ -170,7 +178,7 @@ class Pilot:
 
     def timed_out(self) -> None:
         """The machine says that its communication timer ran out: it has stopped the belt by itself. A fault until a stop of ours is confirmed."""
-        self._engaged = self._rested = False
+        self._engaged = self._rested = self._start_acknowledged = False
         self._fail(int(frames.ErrorCode.MASTER_TIMEOUT))
 
     def _fail(self, code: int) -> None:
@@ -192,14 +200,15 @@ class Pilot:
     def _acknowledged(self, command: Command, frame: bytes) -> None:
         stopping = self._stopping
         if command in (Command.AUTO_STOP, Command.DISENGAGE):
-            self._engaged = False
+            self._engaged = self._start_acknowledged = False
             self._setpoint = None
             self._grade_tenths = None
             self._rested = self._rested or command is Command.AUTO_STOP
             if stopping is not None and self._stop_frames[stopping.mode] == frame:
                 stopping.acknowledged = True
         elif command is Command.START_TIMED:
-            self._engaged = True
+            self._start_acknowledged = True
+            self._started = None
         elif command is Command.SET_SPEED:
             self._setpoint = frames.decode_speed(frame[1:])
             order = self._order
@@ -214,6 +223,9 @@ class Pilot:
         if self._stopping is not None and self._stopping.acknowledged and self._state_plausible:
             self._stopping.state_read = True
             self._settle()
+        if self._start_acknowledged and not self._engaged:
+            self._started = self._state_plausible and state not in self._config.standing_bytes
+            self._engaged = self._started
 
     def _firmware_read(self, data: bytes, now_s: float) -> None:
         self.firmware_seen = data.hex().upper()
@@ -333,14 +345,29 @@ class Pilot:
         if order is None:
             return None
         if not self._engaged:
-            if self._start_sent_id == order.order_id or not self._standstill(now_s):
-                return None
+            return self._start(order, now_s)
+        return self._speed_frame(order, now_s) or self._grade_frame(order)
+
+    def _start(self, order: DriveOrder, now_s: float) -> bytes | None:
+        """The start of an order, or its repetition where the machine says that it did not take the one before."""
+        if not self._standstill(now_s):
+            return None
+        if self._start_sent_id != order.order_id:
             if not self._rested:
                 return self._zero_setpoint(now_s)
             self._start_sent_id = order.order_id
-            self._running = None
-            return frames.START_FRAME
-        return self._speed_frame(order, now_s) or self._grade_frame(order)
+            self._starts = 0
+        elif self._started is not False or not self._start_acknowledged or not self._rested or now_s - self._start_sent_s < START_REPEAT_S:
+            return None
+        elif self._starts >= STARTS_MOST:
+            self.block()
+            return None
+        self._starts += 1
+        self._start_sent_s = now_s
+        self._start_acknowledged = False
+        self._started = None
+        self._running = None
+        return frames.START_FRAME
 
     def _zero_setpoint(self, now_s: float) -> bytes | None:
         if now_s - self._zeroed_s < STOP_REPEAT_S:

@@ -28,6 +28,7 @@ class SimulatedWoodway:
         self.firmware = firmware
         self.trackmaster = False
         self.knows_timer = True
+        self.forgets_starts = 0  # so many starts are acknowledged and not taken
         self.timeouts = 0
         self.elevation_tenths = 0
         self.reversals_in_motion = 0
@@ -88,7 +89,8 @@ class SimulatedWoodway:
 
     def _act(self, command: Command, data: bytes) -> bool:
         if command is Command.START_TIMED:
-            self._engaged = self.knows_timer
+            self._engaged = self.knows_timer and self.forgets_starts == 0
+            self.forgets_starts = max(0, self.forgets_starts - 1)
             return self.knows_timer
         if command is Command.SET_SPEED:
             tenths, direction = frames.decode_speed(data)
