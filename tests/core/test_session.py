@@ -91,6 +91,14 @@ def test_a_late_request_is_refused_but_a_late_stop_is_taken(rig: Rig) -> None:
     assert rig.last.order.mode is DriveMode.STOP
 
 
+def test_resume_after_a_stop_is_refused(rig: Rig) -> None:
+    rig.to_speed()
+    assert rig.asked(RequestKind.HOLD)[0]
+    rig.ask(RequestKind.STOP)
+    rig.run(0.1)
+    assert not rig.asked(RequestKind.RESUME)[0]
+
+
 BLOCKS = {
     "cord": (lambda r: r.closed.update({ChannelId.CORD_A: False, ChannelId.CORD_B: False}), "cord"),
     "estop": (lambda r: r.closed.update({ChannelId.ESTOP: False}), "emergency"),

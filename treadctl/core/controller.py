@@ -107,7 +107,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     asked = stops_among(inputs.requests)
     walk = state.walk
     walking = state.session in WALKING
-    apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now)
+    apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now, setup.sensor_age_limit_s)
     apart_s = 0.0 if apart_since is None else now - min(sample.cord_a.age_s, sample.cord_b.age_s) - apart_since
     view = View(
         setup, sample, walk.person if walking else None, state.order, state.enable, rails, _hands(state), walk.answers,

@@ -96,7 +96,7 @@ def update(
     base = state.baseline
     known = base.seconds >= limits.baseline_min_s
     usual, usual_skew = (base.total, base.skew) if known else (0.0, 0.0)
-    spread = 4.0 * math.sqrt(base.total_var) if known else 0.0
+    spread = min(4.0 * math.sqrt(base.total_var), limits.overload_percent) if known else 0.0
     skew_spread = 4.0 * math.sqrt(base.skew_var) if known else 0.0
 
     released = hands is Hands.ON and left < limits.contact_percent and right < limits.contact_percent

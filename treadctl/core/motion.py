@@ -82,12 +82,12 @@ def untrusted(sample: Sample, setup: Setup) -> tuple[ChannelId, ...]:
     return tuple(bad)
 
 
-def cords_apart_since(since_s: float | None, sample: Sample, now_s: float) -> float | None:
-    """Since which instant of sampling the two cord channels disagree, None = they do not, or one is missing.
+def cords_apart_since(since_s: float | None, sample: Sample, now_s: float, limit_s: float) -> float | None:
+    """Since which instant of sampling the two cord channels disagree, None = they do not, or one is missing or older than `limit_s`.
 
     Counted between samples, not between steps: one sample that fell into the skew of the two contacts proves nothing until the next one agrees with it.
     """
     a, b = sample.cord_a, sample.cord_b
-    if a.value is None or b.value is None or a.value is b.value:
+    if a.fresh(limit_s) is None or b.fresh(limit_s) is None or a.value is b.value:
         return None
     return now_s - min(a.age_s, b.age_s) if since_s is None else since_s

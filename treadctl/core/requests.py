@@ -220,7 +220,7 @@ def _hold(desk: _Desk, request: Request) -> tuple[str, ...]:
 
 
 def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
-    if not desk.walk.held:
+    if not desk.walk.held or desk.session not in MOVING:
         return ("Nothing is held.",)
     desk.walk = replace(desk.walk, held=False)
     return ()

@@ -15,6 +15,7 @@ from treadctl.prescription.frame import frame_of
 from treadctl.prescription.plan import guard_findings
 from treadctl.prescription.profile import load_profile
 
+PROFILE_BYTES = 256 * 1024
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
 
 
@@ -53,7 +54,10 @@ class Desk:
         if args.program is not None:
             check_program(args.program, frame.limits)
             return ArmOrder(args.program, args.person, frame.limits, args.checklist)
-        profile = load_profile(Path(args.profile_path or ""))
+        path = Path(args.profile_path or "")
+        if not path.is_file() or path.stat().st_size > PROFILE_BYTES:  # a pipe or a device would keep the loop waiting
+            raise TreadctlError("file_missing", str(path), "no ordinary file, or one too large for a profile")
+        profile = load_profile(path)
         program = compile_program(profile, frame.limits)
         return ArmOrder(program, args.person, frame.limits, args.checklist, guard_findings(profile, frame))
 

@@ -104,8 +104,7 @@ class Service:
             self._defect(asyncio.get_running_loop(), {"message": f"{task.get_name()} ended by itself", "exception": task.exception()})
 
     def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A defect of ours: enable off at once, then a stop through the core if it still works, then exit; systemd starts us again, tripped."""
-        self._machine.enable.set_enable(False)
+        """A defect of ours: a stop through the core, or past it where the core is what broke, then exit; systemd starts us again, tripped."""
         LOG.critical("defect: %s", context.get("message"), exc_info=context.get("exception"))
         if self._exit_code == EXIT_OK:
             self._exit_code = EXIT_DEFECT
