@@ -152,7 +152,7 @@ async def test_frozen_broker_costs_old_telemetry_and_no_event(bridge: Bridged, b
     await watcher.until("event", lambda s: s.body["seq"] == 50 and s.body["boot"] == "boot-1")
     feed.show(running(0.5))
     newest = await watcher.until("telemetry", lambda s: s.body["belt"]["measured_mps"] == 0.5)
-    assert newest.body["dropped"] == bridge_.outbox.dropped
+    assert 0 <= bridge_.outbox.dropped - newest.body["dropped"] <= 1  # its own arrival may have pushed out one more
     assert newest.body["seq"] == 4002  # the one of connecting, the flood, this one
     assert {s.body["seq"] for s in watcher.on("event") if s.body["boot"] == "boot-1"} == set(range(1, 51))
     numbers = [s.body["seq"] for s in watcher.on("telemetry")]
