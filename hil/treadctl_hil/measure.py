@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 STANDSTILL_MPS: Final = 0.01
-MERGE_S: Final = 0.1  # both channels of one cord, and their bounce, are one event
+MERGE_S: Final = 0.05  # both channels of one cord, and their bounce, are one event
 LONGEST_S: Final = 60.0
 _KEEP_FRAMES: Final = 20000
 _KEEP_MEASUREMENTS: Final = 50000
@@ -78,7 +78,7 @@ class Measurements:
         self._belt_s = 0.0
 
     def mark(self, event: str, at_s: float, *, merge: bool = False) -> Measurement:
-        """Open a measurement. With `merge`, one of this name that began less than 0.1 s ago is the same event."""
+        """Open a measurement. With `merge`, one of this name that began less than 0.05 s ago is the same event."""
         for old in self._open if merge else ():
             if old.event == event and abs(at_s - old.event_s) < MERGE_S:
                 return old

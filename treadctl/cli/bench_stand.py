@@ -10,6 +10,7 @@ import asyncio
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -33,6 +34,7 @@ PHASE_S: Final = 0.06  # more than one poll on the slowest wire
 LEAD_S: Final = 0.006  # from asking for an edge to the earliest instant it may come
 EDGE: Final = "attendant"  # the enabling switch on the sensor board: SS1, the stop a drive can be started from again at once
 TRIES: Final = 20
+APART_S: Final = 0.06  # edges closer together are one event to the simulated plant
 BOUNCE_S: Final = 0.008  # the contacts of this bench bounce for up to 2 ms
 PATIENCE_S: Final = 5.0
 
@@ -55,7 +57,9 @@ class Stand:
         self.control = control
         self._chance = chance
         self._armed: State | None = None
+        self._last_edge_s = 0.0
         self.repeated = 0
+        self.early: Counter[str] = Counter()
 
     async def until(self, look: Callable[[], bool], what: str, limit_s: float = PATIENCE_S) -> None:
         """Wait for something to become true, without disturbing the loop."""
@@ -91,19 +95,30 @@ class Stand:
                 continue
             if before is not None:
                 before()
+            await asyncio.sleep(self._last_edge_s + APART_S - time.monotonic())
             asked_s = time.monotonic()
             self.belt.ask("at", t_s=LEAD_S + self._chance.uniform(0.0, PHASE_S), do={"cmd": "set", "input": EDGE, "closed": False})
-            return await self._seen_since(asked_s)
+            seen = await self._seen_since(asked_s)
+            if seen is not None:
+                self._last_edge_s = float(seen["event_s"])
+                return seen
+            self.repeated += 1
         raise TreadctlError("refused", "bench > trial", f"stopped {TRIES} times before the edge; causes {[c.id for c in self.control.state.causes]}")
 
-    async def _seen_since(self, asked_s: float) -> dict[str, Any]:
-        """The measurement of the edge that came after `asked_s`, once its stop frame is in."""
+    async def _seen_since(self, asked_s: float) -> dict[str, Any] | None:
+        """The measurement of the edge that came after `asked_s`, once its stop frame is in; None where the belt was stopped before the edge."""
         deadline_s = asked_s + PATIENCE_S
         while time.monotonic() < deadline_s:
             await asyncio.sleep(0.01)
             seen: dict[str, Any] = self.belt.ask("measurements", last=1)["measurements"][0]
-            if seen["event_s"] > asked_s and seen["first_stop_frame_s"] is not None:
+            if seen["event_s"] <= asked_s:
+                continue
+            if seen["first_stop_frame_s"] is not None:
                 return seen
+            causes = self.control.state.causes
+            if self.control.state.session is SessionState.TRIPPED and min(c.since_s for c in causes if c.active) < seen["event_s"]:
+                self.early.update(c.id for c in causes if c.active and c.since_s < seen["event_s"])
+                return None
         raise TreadctlError("refused", "bench > stop frame", "no stop frame reached the drive")
 
     async def dropped(self, measured: dict[str, Any]) -> dict[str, Any]:
