@@ -37,7 +37,7 @@ def chart(program: Program, track: Sequence[tuple[float, float, float]]) -> Rend
             cells[HEIGHT - 1 - row][column] = PLAN
     for elapsed_s, measured_mps, _ in track:
         column = min(WIDTH - 1, int(elapsed_s / program.duration_s * WIDTH))
-        row = min(HEIGHT - 1, int(measured_mps / top_mps * HEIGHT))
+        row = min(HEIGHT - 1, max(0, round(measured_mps / top_mps * HEIGHT) - 1))
         cells[HEIGHT - 1 - row][column] = MEASURED
     text = Text()
     for number, row_cells in enumerate(cells):
