@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from pymodbus.client import AsyncModbusSerialClient
@@ -56,7 +57,8 @@ async def peer_trials(belt: SimulatedBelt, events: int, timeout_s: float | None,
             opened.clear()
             belt.ask("at", t_s=LEAD_S + chance.uniform(0.0, 0.12), do={"cmd": "set", "input": EDGE, "closed": False})
             await asyncio.wait_for(opened.wait(), LIMIT_S)
-            await client.write_register(CONTROL_WORD, STOP_WORD, device_id=config.drive.address or 1)
+            with suppress(ModbusException):  # it may give up on the echo; what counts is when the frame reached the drive
+                await client.write_register(CONTROL_WORD, STOP_WORD, device_id=config.drive.address or 1)
             found.append(await _measured(belt))
             belt.set(EDGE, closed=True)
             await asyncio.sleep(2.0 * BOUNCE_S)
