@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import pytest
 
@@ -14,6 +12,7 @@ from treadctl.core.messages import Checklist
 from treadctl.core.program import Block, Hands, Person, Program, Segment
 from treadctl.core.prompts import PromptKind
 from treadctl.core.sample import Direction, Facing
+from treadctl.testing.simulated import BeltSocket
 
 HERE: Final = Path(__file__).resolve().parent
 BENCHES: Final = HERE / "benches"
@@ -94,51 +93,18 @@ class Plant(Protocol):
         ...
 
 
-class RealPlant:
+class RealPlant(BeltSocket):
     """A real rig behind the same control socket. What it can't do skips the test."""
 
     def __init__(self, path: Path, machine_file: Path) -> None:
+        super().__init__(path)
         self._machine_file = machine_file
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(5.0)
-        self._socket.connect(str(path))
-        self._file = self._socket.makefile("rw", encoding="utf-8", newline="\n")
 
     @property
     def machine_file(self) -> Path:
         """See Plant."""
         return self._machine_file
 
-    def ask(self, cmd: str, **keys: Any) -> dict[str, Any]:  # noqa: ANN401
-        """See Plant."""
-        self._file.write(json.dumps({"cmd": cmd, **keys}) + "\n")
-        self._file.flush()
-        answer: dict[str, Any] = json.loads(self._file.readline())
-        if not answer.get("ok"):
-            pytest.skip(f"this rig cannot do {cmd} {keys}: {answer.get('error')}")
-        return answer
-
-    def state(self) -> dict[str, Any]:
-        """See Plant."""
-        return self.ask("state")
-
-    def runner(self, do: str) -> None:
-        """See Plant."""
-        self.ask("runner", do=do)
-
-    def set(self, name: str, closed: bool) -> None:
-        """See Plant."""
-        self.ask("set", input=name, closed=closed)
-
-    def fault(self, name: str, on: bool = True, **params: Any) -> None:  # noqa: ANN401
-        """See Plant."""
-        self.ask("fault", name=name, on=on, params=params)
-
-    def measurements(self) -> list[dict[str, Any]]:
-        """See Plant."""
-        return list(self.ask("measurements")["measurements"])
-
-    def close(self) -> None:
-        """Hang up."""
-        self._file.close()
-        self._socket.close()
+    def refused(self, cmd: str, keys: dict[str, Any], error: str) -> NoReturn:
+        """A rig of steel has no switch for every fault."""
+        pytest.skip(f"this rig cannot do {cmd} {keys}: {error}")

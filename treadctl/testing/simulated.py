@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from treadctl.errors import TreadctlError
 
@@ -18,34 +18,33 @@ READY_LIMIT_S: Final = 15.0
 T = TypeVar("T")
 
 
-class SimulatedBelt:
-    """A running simulated treadmill. Every call is one JSON object out and one back; an answer that is not ok raises TreadctlError."""
+class BeltSocket:
+    """The control socket of a treadmill that can be acted upon: one JSON object out, one back. What is refused raises TreadctlError."""
 
-    def __init__(self, run_dir: Path, process: subprocess.Popen[str]) -> None:
-        self.run_dir = run_dir
-        self.process = process
+    def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(5.0)
-        self._socket.connect(str(run_dir / "hil.sock"))
+        self._socket.connect(str(path))
         self._file = self._socket.makefile("rw", encoding="utf-8", newline="\n")
-
-    @property
-    def machine_file(self) -> Path:
-        """The machine file that fits this bench."""
-        return self.run_dir / "machine.toml"
 
     def ask(self, cmd: str, **keys: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON is of no one type
         """One command and its answer."""
         self._file.write(json.dumps({"cmd": cmd, **keys}) + "\n")
         self._file.flush()
         line = self._file.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"ok": False, "error": "the simulated belt hung up"}
+        if not line:
+            raise TreadctlError("bad_message", f"simulated belt > {cmd}", "it hung up")
+        answer: dict[str, Any] = json.loads(line)
         if not answer.get("ok"):
-            raise TreadctlError("bad_message", f"simulated belt > {cmd}", str(answer.get("error")))
+            self.refused(cmd, keys, str(answer.get("error")))
         return answer
 
+    def refused(self, cmd: str, keys: dict[str, Any], error: str) -> NoReturn:
+        """What a refusal leads to."""
+        raise TreadctlError("bad_message", f"simulated belt > {cmd}", error)
+
     def state(self) -> dict[str, Any]:
-        """Speed, runner, rails, inputs, drive: the truth of the simulated world."""
+        """Speed, runner, rails, inputs, drive: the truth of the treadmill."""
         return self.ask("state")
 
     def runner(self, do: str) -> None:
@@ -65,9 +64,27 @@ class SimulatedBelt:
         return list(self.ask("measurements")["measurements"])
 
     def close(self) -> None:
-        """End the process and wait for it."""
+        """Hang up."""
         self._file.close()
         self._socket.close()
+
+
+class SimulatedBelt(BeltSocket):
+    """A running simulated treadmill, and its process."""
+
+    def __init__(self, run_dir: Path, process: subprocess.Popen[str]) -> None:
+        self.run_dir = run_dir
+        self.process = process
+        super().__init__(run_dir / "hil.sock")
+
+    @property
+    def machine_file(self) -> Path:
+        """The machine file that fits this bench."""
+        return self.run_dir / "machine.toml"
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        super().close()
         end_process(self.process)
 
 
