@@ -1,6 +1,7 @@
 # make demo    the main job on the simulated belt            make test   every test, hardware-in-the-loop included
 # make check   style, types, layers, then the tests          make bench  the figures, as ratios to the wire bound
 # ARGS goes to the demo: make demo ARGS="--headless --json --seed 7"
+# The requirements files name every package, so pip takes them as they stand (--no-deps): left to resolve, it may prefer a newer release to the pinned one.
 
 VENV   := .venv
 PYTHON ?= python3
@@ -16,13 +17,14 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing treadctl into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "installing the test tools into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip check -q --disable-pip-version-check
 	@touch $@
 
 demo: $(VENV)/.run
