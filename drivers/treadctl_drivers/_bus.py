@@ -11,7 +11,8 @@ Why it exists: a client that hands the next reply on the wire to whoever waits w
 - Bytes count as a reply only when the exchange's own judge accepts unit, function, address, value, count, length and checksum.
 - Where replies do not name their question (an RTU read), a reply that is still owed could be taken for that of the next question of equal shape.
   Such a question is held back until an answer of another shape from the same device has shown that the device is past the lost one, or until
-  `latest_s` has passed. So a driver that polls alternates between reads of different lengths, and never waits.
+  `latest_s` has passed. So a driver that polls alternates between reads of different lengths, and never waits. This takes for granted that a device
+  answers in the order in which it was asked, as the Modbus serial line does: an RTU reply that overtakes another cannot be told from it by anybody.
 - What cannot be told on RTU, by anybody: a reply sent twice, the second time into an exchange of equal shape.
 """
 

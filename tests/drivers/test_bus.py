@@ -497,7 +497,7 @@ SCRIPTS = st.lists(
 QUESTIONS = st.lists(st.sampled_from(["read", "write", "stop"]), min_size=4, max_size=16)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=SCRIPTS, questions=QUESTIONS, framing=st.sampled_from(Framing), at_once=st.booleans())
 def test_no_interleaving_of_bad_replies_is_credited_to_another_request(
     script: list[tuple[str, float]], questions: list[str], framing: Framing, at_once: bool

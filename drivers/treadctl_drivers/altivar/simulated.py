@@ -156,6 +156,7 @@ class SimulatedLine:
     """ByteLink straight into a device, with the timing of a wire. `sent` logs (instant, frame) of everything written.
 
     `fault` may be set at any time; `deaf`: the wire is broken toward the device; `inject` puts bytes on the wire that nobody asked for; `cut` breaks the link.
+    A device answers in the order in which it was asked: no answer overtakes a late one.
     """
 
     def __init__(self, answer: Callable[[bytes], bytes], *, byte_s: float = 0.0, turnaround_s: float = 0.001) -> None:
@@ -166,6 +167,7 @@ class SimulatedLine:
         self._answer = answer
         self._byte_s = byte_s
         self._turnaround_s = turnaround_s
+        self._free_s = 0.0  # the last byte of all answers so far is through
         self._loop = asyncio.get_running_loop()
         self._received: Callable[[bytes], None] | None = None
         self._lost: Callable[[str], None] | None = None
@@ -199,6 +201,9 @@ class SimulatedLine:
             return
         reply = self._answer(request)
         arrivals = [(0.0, reply)] if self.fault is None else self.fault(request, reply)
+        not_before_s = self._free_s
         for late_s, data in arrivals:
             if data:
-                self._loop.call_later(self._turnaround_s + late_s + len(data) * self._byte_s, self.inject, data)
+                ends_s = max(self._loop.time() + self._turnaround_s + late_s + len(data) * self._byte_s, not_before_s)
+                self._free_s = max(self._free_s, ends_s)
+                self._loop.call_at(ends_s, self.inject, data)
