@@ -139,6 +139,10 @@ class LinkFamily(Protocol):
 
     config_model: type[Any]  # a strict, frozen pydantic model
 
+    def least_exchange_s(self, config: Any) -> float:  # noqa: ANN401 - each family has a model of its own
+        """The least time, s, that a device which answers at once needs the wire for two registers, silence included; 0 where bytes are not paced."""
+        ...
+
     def build(self, config: Any, clock: Clock) -> object:  # noqa: ANN401 - each family has a model of its own
         """Build the bus; opens nothing."""
         ...

@@ -20,6 +20,7 @@ from treadctl_drivers._tcp import tcp_opener
 from treadctl_drivers._timer import AlarmFactory, precise_alarm
 
 FAST_GAP_S: Final = 0.00175  # above 19200 Bd the Modbus serial specification fixes the silence between frames
+EXCHANGE_CHARS: Final = 17  # two registers: 8 characters asked (unit, function, address, count, CRC), 9 answered (unit, function, byte count, 4 bytes, CRC)
 QUIET_S: Final = 0.05  # after a lost reply; our choice: as long again as the longest time-out; an RTU line's own is shorter
 TCP_LOSSES: Final = 20  # lost replies in a row (about a second) after which a TCP connection is made anew
 
@@ -114,17 +115,32 @@ class _ModbusRtuFamily:
 
     config_model: type[Any] = ModbusRtuConfig
 
+    def least_exchange_s(self, config: ModbusRtuConfig) -> float:
+        """See ports.LinkFamily."""
+        timing = self._timing(config)
+        return EXCHANGE_CHARS * timing.byte_s + timing.gap_s
+
     def build(self, config: ModbusRtuConfig, clock: Clock) -> ModbusLink:
         """See ports.LinkFamily."""
-        settings = SerialSettings(config.port, config.baud, config.parity, config.stopbits)
-        timing = rtu_timing(settings, config.turnaround_max_s, config.echo)
-        return ModbusLink(Bus(Line(config.port, serial_opener(settings)), timing, clock), Modbus(Framing.RTU))
+        return ModbusLink(Bus(Line(config.port, serial_opener(self._settings(config))), self._timing(config), clock), Modbus(Framing.RTU))
+
+    @staticmethod
+    def _settings(config: ModbusRtuConfig) -> SerialSettings:
+        return SerialSettings(config.port, config.baud, config.parity, config.stopbits)
+
+    def _timing(self, config: ModbusRtuConfig) -> LineTiming:
+        return rtu_timing(self._settings(config), config.turnaround_max_s, config.echo)
 
 
 class _ModbusTcpFamily:
     """Link family `modbus_tcp`: build returns a ModbusLink."""
 
     config_model: type[Any] = ModbusTcpConfig
+
+    def least_exchange_s(self, config: ModbusTcpConfig) -> float:
+        """See ports.LinkFamily."""
+        del config
+        return 0.0
 
     def build(self, config: ModbusTcpConfig, clock: Clock) -> ModbusLink:
         """See ports.LinkFamily. No gap and no quiet time: every reply carries its exchange's number."""
@@ -137,6 +153,11 @@ class _SerialFamily:
     """Link family `serial`: build returns a SerialLine."""
 
     config_model: type[Any] = SerialConfig
+
+    def least_exchange_s(self, config: SerialConfig) -> float:
+        """See ports.LinkFamily. One device owns such a line; nobody has to share it."""
+        del config
+        return 0.0
 
     def build(self, config: SerialConfig, clock: Clock) -> SerialLine:
         """See ports.LinkFamily."""

@@ -188,6 +188,8 @@ class Rig:
         self.world.advance(now)
         self._events()
         self.world.contacts.set(name, closed)
+        if self.board is not None:
+            self.board.poll()  # at the edge itself, as on a board with an interrupt: a moment later the contact may have bounced back
         self._events(now)
         self.step()
         return now

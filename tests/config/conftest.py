@@ -36,7 +36,7 @@ drive_watchdog_limit_s = 0.5
 [links.bus]
 kind = "bus"
 port = "/dev/bus"
-baud = 19200
+baud = 38400
 [links.line]
 kind = "line"
 port = "/dev/line"
@@ -97,6 +97,9 @@ class IoConfig(Strict):
 class FakeLink:
     def __init__(self, config_model: type[Any]) -> None:
         self.config_model = config_model
+
+    def least_exchange_s(self, config: object) -> float:
+        return 17 * 11 / getattr(config, "baud", 19200) + 0.00175
 
     def build(self, config: object, clock: Callable[[], float]) -> object:
         raise AssertionError("reading a machine file opens nothing")

@@ -19,7 +19,7 @@ def test_a_whole_machine_file_gives_limits_links_and_devices(load: Load) -> None
     machine = load()
     assert machine.core_limits().max_speed_reverse_mps == 2.2
     assert machine.core_limits().max_duration_s == 2400.0
-    assert machine.links["bus"].config.baud == 19200
+    assert machine.links["bus"].config.baud == 38400
     assert (machine.drive.driver, machine.drive.link, machine.drive.address) == ("motor", "bus", 1)
     assert machine.enable_device.driver == "io"
     assert machine.daemon.tick_s == 0.02
@@ -79,7 +79,8 @@ def test_channels_worth_fitting_are_named_with_what_is_lost(load: Load) -> None:
         ("inputs = { estop = 0,", "inputs = {", "TC112", "devices", "no device provides estop"),
         ("estop = 0", "estop = 0, cord_a = 4", "TC112", "devices[2]", "cord_a is already provided by devices[1]"),
         ('device = "io"', 'device = "oi"', "TC104", "enable > device", "board, io"),
-        ("baud = 19200", "baud = 19200\nbuad = 9600", "TC102", "links.bus > buad", "did you mean baud?"),
+        ("baud = 38400", "baud = 19200", "TC104", "links.bus > baud", "too slow to be shared"),
+        ("baud = 38400", "baud = 38400\nbuad = 9600", "TC102", "links.bus > buad", "did you mean baud?"),
         ("unit = 1\n", "unit = 300\n", "TC104", "drive > unit", "at most 247"),
         ("unit = 1\nmax_speed_mps = 4.0", "unit = 1\nmax_speed_kmh = 14.4", "TC105", "drive > max_speed_kmh", "max_speed_mps = 4"),
         ("max_speed_mps = 4.0", "max_speed_mps = 3.5", "TC104", "limits > max_speed_forward_mps", "more than drive > max_speed_mps = 3.5"),
@@ -199,12 +200,12 @@ def test_the_configuration_never_imports_drivers_by_itself() -> None:
 def test_the_core_is_told_every_figure_that_differs_from_its_default(load: Load) -> None:
     setup = load(
         ("drive_watchdog_limit_s = 0.5", "drive_watchdog_limit_s = 0.3\nstop_reaction_s = 0.25"),
-        ("drive_age_limit_s = 0.25", "drive_age_limit_s = 0.15"),
+        ("drive_age_limit_s = 0.25", "drive_age_limit_s = 0.2"),
         ("sensor_age_limit_s = 0.1", "sensor_age_limit_s = 0.06"),
         ("unit = 1\nmax_speed_mps", "unit = 1\nwatchdog_s = 0.3\nmax_speed_mps"),
         ("[enable]", "[daemon]\ntick_s = 0.01\n[enable]"),
     ).core_setup()
-    assert (setup.watchdog_limit_s, setup.stop_reaction_s, setup.drive_age_limit_s) == (0.3, 0.25, 0.15)
+    assert (setup.watchdog_limit_s, setup.stop_reaction_s, setup.drive_age_limit_s) == (0.3, 0.25, 0.2)
     assert (setup.sensor_age_limit_s, setup.tick_s) == (0.06, 0.01)
 
 

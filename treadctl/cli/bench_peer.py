@@ -6,6 +6,7 @@ It gets the same sensor board through the same driver; only the drive's side dif
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -29,8 +30,13 @@ STOP_WORD: Final = 7
 LIMIT_S: Final = 20.0
 
 
-async def peer_trials(belt: SimulatedBelt, events: int, timeout_s: float | None, step: Callable[[], None]) -> list[float]:
-    """Latencies, s, from edge to the last byte of the stop frame; `timeout_s` None = the client's defaults (3 s, 3 retries)."""
+async def peer_trials(
+    belt: SimulatedBelt, events: int, timeout_s: float | None, step: Callable[[], None], fault: Callable[[bool], None] | None = None
+) -> list[float]:
+    """Latencies, s, from edge to the last byte of the stop frame; `timeout_s` None = the client's defaults (3 s, 3 retries).
+
+    `fault(on)` spoils the drive before each edge and mends it after the stop frame.
+    """
     config = bench_machine(belt)
     opened = asyncio.Event()
     board = assemble(config, time.monotonic).sources[0][1]
@@ -45,6 +51,7 @@ async def peer_trials(belt: SimulatedBelt, events: int, timeout_s: float | None,
 
     link = config.links[config.drive.link].config
     options: dict[str, Any] = {} if timeout_s is None else {"timeout": timeout_s}
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)  # what it says of every lost reply is what is being measured
     client = AsyncModbusSerialClient(link.port, baudrate=link.baud, parity="N", **options)  # a pty refuses a second setting with parity
     sensing = asyncio.create_task(board.run(on_frame))
     chance = random.Random(1)  # noqa: S311 - phases, no secrets
@@ -55,11 +62,15 @@ async def peer_trials(belt: SimulatedBelt, events: int, timeout_s: float | None,
         await asyncio.sleep(0.3)
         for _ in range(events):
             opened.clear()
+            if fault is not None:
+                fault(True)
             belt.ask("at", t_s=LEAD_S + chance.uniform(0.0, 0.12), do={"cmd": "set", "input": EDGE, "closed": False})
             await asyncio.wait_for(opened.wait(), LIMIT_S)
-            with suppress(ModbusException):  # it may give up on the echo; what counts is when the frame reached the drive
-                await client.write_register(CONTROL_WORD, STOP_WORD, device_id=config.drive.address or 1)
+            stopping = asyncio.create_task(_stop(client, config.drive.address or 1))
             found.append(await _measured(belt))
+            if fault is not None:
+                fault(False)
+            await stopping
             belt.set(EDGE, closed=True)
             await asyncio.sleep(2.0 * BOUNCE_S)
             step()
@@ -70,6 +81,11 @@ async def peer_trials(belt: SimulatedBelt, events: int, timeout_s: float | None,
         await asyncio.gather(sensing, return_exceptions=True)
         client.close()
     return found
+
+
+async def _stop(client: AsyncModbusSerialClient, unit: int) -> None:
+    with suppress(ModbusException):  # it may give up on the echo; what counts is when the frame reached the drive
+        await client.write_register(CONTROL_WORD, STOP_WORD, device_id=unit)
 
 
 async def _poll(client: AsyncModbusSerialClient) -> None:

@@ -30,7 +30,10 @@ from treadctl.errors import TreadctlError
 from treadctl.testing.simulated import SimulatedBelt
 
 SPEED_MPS: Final = 0.06  # slow enough to stand at once, so that a thousand stops take minutes
-PHASE_S: Final = 0.06  # more than one poll on the slowest wire
+PHASE_S: Final = 0.06  # edges come at any phase of at least this long, in whole cycles of the polls: a part of a cycle would favour its beginning
+CYCLE_EXCHANGES: Final = 3  # the drive's polls repeat after speed, speed, state
+CYCLES: Final = 20  # over which the length of a cycle is measured
+STRATA: Final = 50  # each so many edges, one falls at random into each equal part of the phase: the median then needs fewer of them
 LEAD_S: Final = 0.006  # from asking for an edge to the earliest instant it may come
 EDGE: Final = "attendant"  # the enabling switch on the sensor board: SS1, the stop a drive can be started from again at once
 TRIES: Final = 20
@@ -58,6 +61,8 @@ class Stand:
         self._chance = chance
         self._armed: State | None = None
         self._last_edge_s = 0.0
+        self._phase_s = PHASE_S
+        self._strata: list[int] = []
         self.repeated = 0
         self.early: Counter[str] = Counter()
 
@@ -83,6 +88,20 @@ class Stand:
         await self._ask_until(RequestKind.START_HOLD, SessionState.RUNNING)
         await self.until(lambda: self.control.state.ramp.speed_mps == SPEED_MPS, "the speed")
         self._armed = self.control.state
+        await self._measure_phase()
+
+    async def _measure_phase(self) -> None:
+        """The least whole number of poll cycles that lasts `PHASE_S`, s."""
+        stats = self.machine.drive.stats
+        began_s, began = time.monotonic(), stats().exchanges
+        await self.until(lambda: stats().exchanges >= began + CYCLES * CYCLE_EXCHANGES, "polls")
+        cycle_s = (time.monotonic() - began_s) * CYCLE_EXCHANGES / (stats().exchanges - began)
+        self._phase_s = math.ceil(PHASE_S / cycle_s) * cycle_s
+
+    def _draw_phase_s(self) -> float:
+        if not self._strata:
+            self._strata = self._chance.sample(range(STRATA), STRATA)
+        return (self._strata.pop() + self._chance.random()) / STRATA * self._phase_s
 
     async def trial(self, before: Callable[[], None] | None = None) -> dict[str, Any]:
         """One edge at a random phase of the polls, and what the plant saw of it."""
@@ -97,7 +116,7 @@ class Stand:
                 before()
             await asyncio.sleep(self._last_edge_s + APART_S - time.monotonic())
             asked_s = time.monotonic()
-            self.belt.ask("at", t_s=LEAD_S + self._chance.uniform(0.0, PHASE_S), do={"cmd": "set", "input": EDGE, "closed": False})
+            self.belt.ask("at", t_s=LEAD_S + self._draw_phase_s(), do={"cmd": "set", "input": EDGE, "closed": False})
             seen = await self._seen_since(asked_s)
             if seen is not None:
                 self._last_edge_s = float(seen["event_s"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -115,6 +115,7 @@ def load_machine(path: Path | str, registry: Registry | None = None) -> MachineC
     fitted = check_channels(((device.section, device.channels) for device in (drive, *devices)), source.place)
     _check_references(file, devices, fitted, source)
     _check_agreement(file, drive, source)
+    _check_wire(links[drive.link], devices, file.safety.drive_age_limit_s, source)
     return MachineConfig(
         path=source.path,
         sha256=source.sha256,
@@ -226,6 +227,24 @@ def _check_references(file: MachineFile, devices: tuple[DeviceEntry, ...], fitte
     for channel in file.safety.proof:
         if channel not in fitted:
             raise TreadctlError("channel_conflict", join_place(source.place, "safety", "proof"), f"no device provides {channel.value}, so it cannot be proven")
+
+
+SHARED_EXCHANGES: Final = 24
+"""Exchanges between two readings of the drive's speed on a line that an I/O module shares, at worst: a start or a stop takes up to four of the drive's own, and
+the module's pair and its renewal go between any two. Counted in virtual time by tests/drivers/test_shared_bus.py."""
+
+
+def _check_wire(link: LinkEntry, devices: tuple[DeviceEntry, ...], drive_age_limit_s: float, source: TomlFile) -> None:
+    """A line that drive and module share must be fast enough that no status of the drive grows too old: it would stop people for nothing."""
+    if link.name not in {device.link for device in devices}:
+        return
+    least_s = SHARED_EXCHANGES * link.family.least_exchange_s(link.config)
+    if least_s > drive_age_limit_s:
+        detail = (
+            f"too slow to be shared by drive and I/O module: the drive's status may grow {1e3 * least_s:.0f} ms old, and safety > drive_age_limit_s allows "
+            f"{1e3 * drive_age_limit_s:.0f} ms; use 38400 or more, or a line for each"
+        )
+        raise TreadctlError("bad_value", join_place(source.place, f"links.{link.name}", "baud"), detail)
 
 
 def _check_agreement(file: MachineFile, drive: DeviceEntry, source: TomlFile) -> None:

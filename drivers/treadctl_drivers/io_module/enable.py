@@ -7,13 +7,13 @@ from typing import Final
 from treadctl.ports import Clock
 from treadctl_drivers._bus import Ticket
 from treadctl_drivers._enable import EnableLease
-from treadctl_drivers._exchange import Answer, Outcome, Priority
+from treadctl_drivers._exchange import Answer, Failure, FailureKind, Outcome, Priority
 from treadctl_drivers.io_module.config import IoModuleConfig
 from treadctl_drivers.links import ModbusLink
 
 OFF_RENEW_S: Final = 0.5  # an open coil stays open by itself; this only repairs one that somebody else closed
 ATTEST_RETRY_S: Final = 0.5
-RENEW_LOOK_S: Final = 0.01  # how often `renew` is called: a renewal that was lost is repeated that soon
+RENEW_LOOK_S: Final = 0.025  # how often `renew` is called; one that was lost does not wait for it
 RENEW_EARLY_S: Final = 0.03  # on a slow line a renewal due so soon goes along with a poll, so that the line between two polls is left to others
 RENEW_MOST_S: Final = 0.1  # ports.EnableOutput asks for no more
 SLOW_FRAME_S: Final = 0.003  # a line on which one coil write takes longer (below about 57600 Bd) is not burdened with more renewals than it takes
@@ -95,6 +95,8 @@ class EnableCoil:
                     self._due_s = self._clock()
             if not on:
                 self._off_done = isinstance(outcome, Answer)
+            if isinstance(outcome, Failure) and outcome.kind is FailureKind.TIMEOUT:
+                self.renew()  # at once; a refusal is asked again at the next look, so that it cannot fill the line
 
         ticket = self._ticket = self._bus.submit(self._on if on else self._off, done)
 

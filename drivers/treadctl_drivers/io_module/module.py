@@ -31,8 +31,8 @@ class IoModule:
 
     On a line shared with the drive both reads are queued together, as urgent as a write: the drive's polls get the line between two pairs and never
     between the two. Where E is the time of one exchange, a pair comes every 3 E, every 4 E when a write meets it, and a stop adds at most 2 E: with
-    E = 9 ms (38400 Bd, 2 ms turnaround) channels stay below 65 ms, with E = 16 ms (19200 Bd, 5 ms) below 100 ms. A lost reply costs a time-out and the
-    quiet time on top. Cords that disagree are read again right after the pair.
+    E = 9 ms (38400 Bd, 2 ms turnaround) channels stay below 65 ms. At 19200 Bd a machine file with such a line is refused. A lost reply costs a time-out
+    and the quiet time on top. Cords that disagree are read again right after the pair.
     """
 
     def __init__(self, config: IoModuleConfig, link: ModbusLink, clock: Clock) -> None:
