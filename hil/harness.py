@@ -374,6 +374,17 @@ class Rig:
 
         return wait_for(there, within_s, f"the state {' or '.join(names)}")
 
+    def stays(self, name: str, for_s: float = 1.5) -> None:
+        """Look for as long as that: the session is in this state at every look."""
+        until_s = self.client.snapshot().at_s + for_s
+
+        def over() -> bool:
+            now = self.client.snapshot()
+            require(now.state == name, f"the session went to {now.state}")
+            return now.at_s > until_s
+
+        wait_for(over, 2.0 * for_s + 5.0, f"{for_s:g} s of {name}")
+
     def caused(self, row: str, within_s: float = 5.0) -> Snapshot:
         """Wait until the interlock's row acts; a latched one must then stand in the snapshot."""
         try:

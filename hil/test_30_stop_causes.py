@@ -251,9 +251,11 @@ def test_without_its_console_the_belt_gets_no_faster(rig: Rig) -> None:
     rig.state_is("hold")
     held = rig.client.snapshot().belt.commanded_mps
     rig.tell(presence=True)
-    rig.state_is("running")
+    rig.stays("hold")
     assert held is not None
     assert held < 0.55
+    rig.request(RequestKind.RESUME)
+    rig.state_is("running")
     until(lambda: rig.speed_mps() > 0.5, 5.0, "speed once the console is back")
 
 

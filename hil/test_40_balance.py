@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Rig, program, ramped, segment, until
+from treadctl.core.messages import RequestKind
 from treadctl.core.program import Block, Hands, Person
 from treadctl.core.sample import Direction, Facing
 
@@ -85,6 +86,11 @@ def test_leaning_on_the_rails_for_long_slows_the_belt(rig: Rig) -> None:
     rig.caused("rail_overload", within_s=25.0)
     until(lambda: rig.speed_mps() < 0.25, 5.0, "half the speed")
     assert rig.client.snapshot().state == "running"
+    rig.belt.fault("rail_drift", on=False)
+    rig.stays("running")
+    assert rig.speed_mps() < 0.25, "letting go does not speed the belt up"
+    rig.request(RequestKind.RESUME)
+    until(lambda: rig.speed_mps() > 0.35, 5.0, "the speed of the segment once somebody resumed")
 
 
 @pytest.mark.interlock("hands_unwanted")

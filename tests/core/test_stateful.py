@@ -228,8 +228,8 @@ class Treadmill(RuleBasedStateMachine):
         assert (order.mode is DriveMode.RUN) == (session in MOVING)
         assert output.enable or session not in MOVING
         if session in {SessionState.IDLE, SessionState.ARMED}:
-            assert not output.enable
-            assert order.mode is DriveMode.POWER_OFF
+            assert order.mode in {DriveMode.STOP, DriveMode.POWER_OFF}
+            assert output.enable is (order.mode is DriveMode.STOP), "held while the person steps off, or without power"
         if session is SessionState.TRIPPED and order.mode is DriveMode.POWER_OFF:
             assert not output.enable
         if output.action >= Action.SS1 and RequestKind.RESET not in granted:  # the verdict of that step is the one before the reset

@@ -559,3 +559,19 @@ async def test_an_order_made_before_the_link_is_up_is_kept() -> None:
 
     async with altivar_bench(early=order) as bench:
         await until(lambda: bench.last.confirmed_order == 1)
+
+
+async def test_a_drive_whose_state_word_is_no_longer_read_grows_old() -> None:
+    async with altivar_bench() as bench:
+        bench.give(DriveMode.STOP)
+        await ready(bench)
+        await bench.run_at(0.5)
+        bench.line.fault = lambda request, reply: [] if request[2:4] == b"\x0c\x81" else [(0.0, reply)]
+        await asyncio.sleep(1.0)
+        reports = len(bench.reports)
+        await asyncio.sleep(0.5)
+        assert len(bench.reports) > reports, "the speed is still read and reported"
+        assert now_s() - bench.last.at_s > 1.0
+        bench.line.fault = None
+        await asyncio.sleep(0.3)
+        assert now_s() - bench.last.at_s < 0.1

@@ -22,6 +22,7 @@ ACTIONS: Final = {
 }
 CLEARS: Final = {
     "gone": "by itself, when the reason is gone",
+    "resume": "when somebody resumes at the machine, the reason being gone",
     "ack": "with a reset, at rest, when the reason is gone",
     "never": "only with a restart of the service and a new proof test",
 }

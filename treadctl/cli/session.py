@@ -19,6 +19,7 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc.asking import RefusedError
 from treadctl.ipc.client import Client
 from treadctl.ipc.messages import Accepted, ArmArgs
+from treadctl.prescription.person import load_person
 
 START_TTL_S: Final = 0.25  # a renewal that is older than this is no longer a held button
 SCALES: Final = {PromptKind.RPE: (6.0, 20.0), PromptKind.DIZZINESS: (0.0, 10.0), PromptKind.PAIN: (0.0, 10.0), PromptKind.BREATHING: (0.0, 10.0)}
@@ -53,8 +54,9 @@ def _plain(kind: RequestKind) -> Callable[..., None]:
 
 def arm(
     profile: Annotated[Path, typer.Option("--profile", metavar="FILE", help="Profile file (TOML).")],
-    mass_kg: Annotated[float, typer.Option("--mass-kg", min=20.0, max=300.0, help="Body mass of the person, kg.")],
     attendant: Annotated[str, typer.Option("--attendant", metavar="NAME", help="Who attends.")],
+    person: Annotated[Path | None, typer.Option("--person", metavar="FILE", help="Person file (TOML): caps and screening are then held.")] = None,
+    mass_kg: Annotated[float | None, typer.Option("--mass-kg", min=20.0, max=300.0, help="Body mass, kg, where there is no person file.")] = None,
     yes_checklist: Annotated[bool, typer.Option("--yes-checklist", help="Cord, shoes and clear zone: all confirmed by the attendant.")] = False,
     socket: SocketOption = None,
     as_json: JsonOption = False,
@@ -64,10 +66,14 @@ def arm(
         raise TreadctlError("file_missing", str(profile))
     if not attendant.strip():
         raise TreadctlError("bad_value", "--attendant", "a name is needed")
+    if (person is None) == (mass_kg is None):
+        raise TreadctlError("bad_value", "--person", "give a person file, or --mass-kg where there is none")
+    who = load_person(person).core() if person is not None else Person(mass_kg or 0.0)
     checklist = _checklist(attendant.strip(), yes_checklist)
     warn_if_remote()
     with open_client(socket) as client:
-        _show(RequestKind.ARM, client, as_json, arm=ArmArgs(Person(mass_kg), checklist, profile_path=str(profile.resolve())))
+        path = str(person.resolve()) if person is not None else None
+        _show(RequestKind.ARM, client, as_json, arm=ArmArgs(who, checklist, profile_path=str(profile.resolve()), person_path=path))
 
 
 def _checklist(attendant: str, all_yes: bool) -> Checklist:

@@ -84,6 +84,7 @@ class MachineConfig:
             fitted=self.fitted,
             cord_wiring=safety.cord_wiring,
             proof=safety.proof,
+            proof_valid_s=safety.proof_valid_s,
             tick_s=self.daemon.tick_s,
             sensor_age_limit_s=safety.sensor_age_limit_s,
             drive_age_limit_s=safety.drive_age_limit_s,

@@ -87,6 +87,9 @@ class SafetySection(Strict):
     proof: Annotated[tuple[AnyChannel, ...], Field(strict=False, min_length=1)] = Field(
         description="contacts that must be seen open and closed again before the first start of the day"
     )
+    proof_valid_s: Annotated[float, Field(ge=3600.0, le=86400.0)] = Field(
+        43200.0, description="how long that proof counts, s; half a day = each working day anew"
+    )
     sensor_age_limit_s: Annotated[float, Field(gt=0.0, le=0.1)] = Field(description="oldest usable value of a safety channel, s; at most 0.1")
     drive_age_limit_s: Annotated[float, Field(gt=0.0, le=0.5)] = Field(description="oldest usable status of the drive, s")
     drive_watchdog_limit_s: Annotated[float, Field(gt=0.0, le=1.0)] = Field(

@@ -10,7 +10,7 @@ from treadctl.core import imbalance
 from treadctl.core import motion as motions
 from treadctl.core import ramp as ramps
 from treadctl.core.imbalance import Imbalance, RailState
-from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, verdict
+from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, release, verdict
 from treadctl.core.messages import DriveMode, DriveOrder, Reply, Request
 from treadctl.core.motion import Motion
 from treadctl.core.predicates import View
@@ -18,7 +18,7 @@ from treadctl.core.program import Hands
 from treadctl.core.prompts import PromptKind
 from treadctl.core.ramp import Ramp
 from treadctl.core.requests import Asked, Walk, serve, stops_among
-from treadctl.core.sample import ChannelId, Direction, DriveState, Sample
+from treadctl.core.sample import ChannelId, Direction, DriveState, DriveStatus, Sample
 from treadctl.core.session import MOVING, Event, SessionState, follow
 from treadctl.core.setup import Setup
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
@@ -28,6 +28,7 @@ DISMOUNT_S: Final = 5.0  # torque holds the belt still this long after a normal 
 SLOWED: Final = 0.5  # SLOW leads to this part of the segment's speed
 CLOCK_STILL_STEPS: Final = 5
 FIRST_ORDER: Final = 1  # the id of the order at power-up: as long as it stands, nothing has been started
+AFTER_END: Final = frozenset({SessionState.ENDED, SessionState.IDLE, SessionState.ARMED})  # putting the program away does not let the belt go
 WALKING: Final = MOVING | {SessionState.STOPPING}  # from the start to standstill
 
 
@@ -76,6 +77,7 @@ class State:
     stop_from_mps: float = 0.0
     seen_open: frozenset[ChannelId] = frozenset()
     proven: frozenset[ChannelId] = frozenset()
+    proven_at_s: float = 0.0  # since when they all are
     still_steps: int = 0
     ended_at_s: float = 0.0
     cords_apart_since_s: float | None = None
@@ -100,7 +102,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     commanded = state.order.mode is DriveMode.RUN and state.ramp.speed_mps > 0.0
     motion = motions.follow(state.motion, fastest, now, dt, setup.standstill_mps, commanded)
     bad = motions.untrusted(sample, setup)
-    seen_open, proven = _prove(state, sample)
+    seen_open, proven, proven_at_s = _prove(state, sample, now)
     rails = _watch_rails(state, sample, now)
     status = sample.drive.status.fresh(setup.drive_age_limit_s)
     powered = status is not None and status.state in {DriveState.ENABLED, DriveState.STOPPING}
@@ -127,6 +129,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         rails = RailState()  # perhaps another person: the hold is learnt anew
     if granted.reset:
         causes = acknowledge(causes)
+    if granted.resumed:
+        causes = release(causes)
     if action is Action.HOLD and session in MOVING:
         session = follow(session, Event.HOLD)
     elif session in MOVING and not walk.held:
@@ -135,7 +139,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
     ended_at_s = now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s
     enable, mode = _power(session, mode, state, causes, action, motion.settled, now - ended_at_s)
-    order = _order(state.order, mode, ramp, direction_now, walk)
+    order = _order(state.order, mode, ramp, direction_now, _grade(state, walk, status, dt))
     changed = order.order_id != state.order.order_id
     if changed and mode is not DriveMode.RUN and (mode is not DriveMode.POWER_OFF or state.order.mode is DriveMode.RUN):
         motion = replace(motion, settled=False, still_since_s=None)
@@ -148,17 +152,19 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     after = State(
         setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
         now if changed else state.order_at_s, stop_from if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
-        seen_open, proven, still_steps, ended_at_s, apart_since,
+        seen_open, proven, proven_at_s, still_steps, ended_at_s, apart_since,
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
     output = Output(order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, rails.verdict)
     return after, output
 
 
-def _prove(state: State, sample: Sample) -> tuple[frozenset[ChannelId], frozenset[ChannelId]]:
-    """Which proof channels have been seen open, and which of those closed again, since power-up."""
+def _prove(state: State, sample: Sample, now_s: float) -> tuple[frozenset[ChannelId], frozenset[ChannelId], float]:
+    """Which proof channels have been seen open, which of those closed again, and since when all have; a proof grows old, but not while there is power."""
     if len(state.proven) == len(state.setup.proof):
-        return state.seen_open, state.proven
+        if state.enable or now_s - state.proven_at_s <= state.setup.proof_valid_s:
+            return state.seen_open, state.proven, state.proven_at_s
+        return frozenset(), frozenset(), now_s
     seen, proven = state.seen_open, state.proven
     for channel in state.setup.proof:
         closed = getattr(sample, channel).fresh(state.setup.sensor_age_limit_s)
@@ -166,7 +172,7 @@ def _prove(state: State, sample: Sample) -> tuple[frozenset[ChannelId], frozense
             seen = seen | {channel}
         elif closed is True and channel in seen:
             proven = proven | {channel}
-    return seen, proven
+    return seen, proven, now_s
 
 
 def _watch_rails(state: State, sample: Sample, now_s: float) -> RailState:
@@ -237,8 +243,8 @@ def _power(
         return True, DriveMode.RUN
     if session is SessionState.STOPPING:
         return state.enable, DriveMode.STOP
-    if session is SessionState.ENDED and ended_s < DISMOUNT_S:
-        return state.enable, DriveMode.STOP if state.enable else DriveMode.POWER_OFF
+    if session in AFTER_END and state.order.mode is DriveMode.STOP and state.enable and ended_s < DISMOUNT_S:
+        return True, DriveMode.STOP
     if session is not SessionState.TRIPPED:
         return False, DriveMode.POWER_OFF
     wanted = {Action.SS1_FAST: DriveMode.FAST_STOP, Action.STO: DriveMode.POWER_OFF}.get(action, DriveMode.STOP)
@@ -249,11 +255,22 @@ def _power(
     return state.enable and not dropped, mode
 
 
-def _order(last: DriveOrder, mode: DriveMode, ramp: Ramp, direction: Direction, walk: Walk) -> DriveOrder:
-    """The order that follows `last`: a new id when mode or direction changes, a speed only when running."""
-    speed = ramp.speed_mps if mode is DriveMode.RUN else 0.0
+def _grade(state: State, walk: Walk, status: DriveStatus | None, dt: float) -> float | None:
+    """The commanded grade, percent: from where the deck is toward the segment's, no faster than the limit. None = leave it."""
     segment = walk.current
-    grade = segment.grade_percent if mode is DriveMode.RUN and segment is not None else None
+    if segment is None or walk.limits is None:
+        return None
+    measured = status.grade_percent if status is not None else None
+    last = state.order.grade_percent
+    before = last if last is not None else measured if measured is not None else 0.0
+    most = walk.limits.max_grade_rate_percent_per_s * dt
+    return min(max(segment.grade_percent, before - most), before + most)
+
+
+def _order(last: DriveOrder, mode: DriveMode, ramp: Ramp, direction: Direction, grade_percent: float | None) -> DriveOrder:
+    """The order that follows `last`: a new id when mode or direction changes, a speed and a grade only when running."""
+    speed = ramp.speed_mps if mode is DriveMode.RUN else 0.0
+    grade = grade_percent if mode is DriveMode.RUN else None
     same = mode is last.mode and direction is last.direction
     if same and speed == last.speed_mps and grade == last.grade_percent:
         return last

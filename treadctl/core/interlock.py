@@ -31,6 +31,7 @@ class Clears(StrEnum):
     """How a cause ends."""
 
     GONE = "gone"  # by itself, when the fault is gone
+    RESUME = "resume"  # by somebody resuming at the machine, the fault gone; or with the session
     ACK = "ack"  # by a reset at standstill, the fault gone, somebody present
     NEVER = "never"  # by a restart and a new proof test
 
@@ -97,7 +98,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("stop_envelope", p.stop_envelope, A.STO, 0.05, C.NEVER, ENG, "The belt did not slow as it must.", _SERVICE, "IL-21"),
     Row("stop_unconfirmed", p.stop_unconfirmed, A.STO, 0.0, C.ACK, ENG, "The drive did not confirm the stop.", _LINK, "IL-22"),
     Row("attendant_released", p.attendant_released, A.SS1, 0.0, C.ACK, ENG, "The attendant let go.", "Hold the switch again, then reset.", "IL-23"),
-    Row("presence_lost", p.presence_lost, A.HOLD, 0.0, C.GONE, ENG, "The console at the machine is gone.", "Look at the console's screen and cable.", "IL-24"),
+    Row("presence_lost", p.presence_lost, A.HOLD, 0.0, C.RESUME, ENG, "The console at the machine is gone.", "Mend the console; then resume.", "IL-24"),
     Row("presence_lost_long", p.presence_lost, A.SS2, 10.0, C.ACK, ENG, "The console stayed away.", "Bring it back, then reset.", "IL-25"),
     Row("loop_late", p.late_20_ms, A.HOLD, 0.0, C.GONE, ENG, "The control computer is slow.", _COMPUTER, "IL-26"),
     Row("loop_late_stop", p.late_50_ms, A.SS1, 0.0, C.ACK, ENG, "The control computer was too slow.", _COMPUTER, "IL-27"),
@@ -113,7 +114,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("time_cap", p.time_cap, A.SS2, 0.0, C.GONE, ENG, "The longest time on the belt is over.", _NONE, "IL-37"),
     Row("weekly_cap", p.weekly_cap, A.SS2, 0.0, C.GONE, ENG, "The person's weekly allowance is used up.", _NONE, "IL-38"),
     Row("program_end", p.program_finished, A.SS2, 0.0, C.GONE, ENG, "The program is done.", _NONE, "IL-39"),
-    Row("rail_overload", p.rails_overloaded, A.SLOW, 0.0, C.GONE, ENG, "The person leans on the rails: tired.", "Lower the speed or end the session.", "IL-40"),
+    Row("rail_overload", p.rails_overloaded, A.SLOW, 0.0, C.RESUME, ENG, "The person leans on the rails: tired.", "Ask; then resume or end.", "IL-40"),
     Row("hands_unwanted", p.hands_unwanted, A.WARN, 1.0, C.GONE, ENG, "The program wants hands off the rails.", "Remind the person.", "IL-41"),
     Row("journal_unhealthy", p.journal_unhealthy, A.WARN, 0.0, C.GONE, ALL, "The journal cannot be written.", "Free space on its disk.", "IL-42"),
 )
@@ -138,10 +139,11 @@ class Cause:
 
 def evaluate(causes: tuple[Cause, ...], view: View, engaged: bool, now_s: float) -> tuple[Cause, ...]:
     """All causes after this step, in table order. A latched one keeps its first instant; a quiet row is not in the result."""
+    unlatched = {Clears.GONE} if engaged else {Clears.GONE, Clears.RESUME}
     wrong = [index for index, predicate in _PREDICATES if predicate(view)]
     if not wrong and not causes:
         return ()
-    after = {c.row: c if not c.present else Cause(c.row, c.since_s, False, True) for c in causes if c.active and ROWS[c.row].clears is not Clears.GONE}
+    after = {c.row: c if not c.present else Cause(c.row, c.since_s, False, True) for c in causes if c.active and ROWS[c.row].clears not in unlatched}
     before = {cause.row: cause for cause in causes}
     for index in wrong:
         row, old = ROWS[index], before.get(index)
@@ -164,6 +166,11 @@ def verdict(causes: tuple[Cause, ...]) -> Action:
 def acknowledge(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
     """The causes that a reset leaves: those whose fault is still present, and those that never clear."""
     return tuple(c for c in causes if c.present or ROWS[c.row].clears is Clears.NEVER)
+
+
+def release(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """The causes that a resume leaves."""
+    return tuple(c for c in causes if c.present or ROWS[c.row].clears is not Clears.RESUME)
 
 
 def blockers(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:

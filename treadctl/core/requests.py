@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from treadctl.core.interlock import ROWS, Cause, acknowledge, blockers
+from treadctl.core.interlock import ROWS, Cause, Clears, acknowledge, blockers
 from treadctl.core.limits import Limits, tighter
 from treadctl.core.messages import ArmOrder, Origin, Reply, Request, RequestKind
 from treadctl.core.motion import Motion
@@ -108,6 +108,7 @@ class Granted:
     walk: Walk
     replies: tuple[Reply, ...] = ()
     reset: bool = False
+    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -121,6 +122,7 @@ class _Desk:
     view: View
     now_s: float
     reset: bool = False
+    resumed: bool = False
     replies: list[Reply] = field(default_factory=list)
 
 
@@ -163,7 +165,7 @@ def serve(
         else:
             reasons = _SERVE[request.kind](desk, request)
         desk.replies.append(Reply(request.request_id, not reasons, reasons))
-    return Granted(desk.session, desk.walk, tuple(desk.replies), desk.reset)
+    return Granted(desk.session, desk.walk, tuple(desk.replies), desk.reset, desk.resumed)
 
 
 def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
@@ -220,10 +222,13 @@ def _hold(desk: _Desk, request: Request) -> tuple[str, ...]:
 
 
 def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
-    if not desk.walk.held or desk.session not in MOVING:
+    waiting = [c for c in desk.causes if c.active and ROWS[c.row].clears is Clears.RESUME]
+    if desk.session not in MOVING or not (desk.walk.held or waiting):
         return ("Nothing is held.",)
-    desk.walk = replace(desk.walk, held=False)
-    return ()
+    still = tuple(f"{ROWS[c.row].sentence} {ROWS[c.row].remedy}" for c in waiting if c.present)
+    if not still:
+        desk.walk, desk.resumed = replace(desk.walk, held=False), True
+    return still
 
 
 def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:

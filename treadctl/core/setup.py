@@ -38,6 +38,7 @@ class Setup:
     """The machine as configured. Speeds m/s, times s; `fitted` lists the channels that exist and must therefore be healthy.
 
     Ages: safety channels at most 100 ms. `stop_confirm_limit_s` leaves the enable output one tick to drop within 150 ms of the verdict.
+    A proof test counts for `proof_valid_s`: half a day, so that it is done anew each working day (our choice; the rule is "today", and the core has no date).
     `stop_reaction_s` is the longest command-to-motion delay seen on a laboratory belt (0.355 s, measured) rounded up.
     """
 
@@ -45,6 +46,7 @@ class Setup:
     fitted: frozenset[ChannelId]
     cord_wiring: CordWiring
     proof: tuple[ChannelId, ...] = (ChannelId.CORD_A, ChannelId.CORD_B)
+    proof_valid_s: float = 43200.0
     tick_s: float = 0.02
     sensor_age_limit_s: float = 0.1
     drive_age_limit_s: float = 0.25

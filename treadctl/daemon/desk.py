@@ -12,10 +12,12 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import ArmArgs, ReceivedRequest
 from treadctl.prescription.compile import check_program, compile_program
 from treadctl.prescription.frame import frame_of
-from treadctl.prescription.plan import guard_findings
+from treadctl.prescription.person import load_person
+from treadctl.prescription.plan import deck_findings, guard_findings
+from treadctl.prescription.prepare import prepare
 from treadctl.prescription.profile import load_profile
 
-PROFILE_BYTES = 256 * 1024
+FILE_BYTES = 256 * 1024
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
 
 
@@ -53,13 +55,20 @@ class Desk:
         frame = frame_of(self._config)
         if args.program is not None:
             check_program(args.program, frame.limits)
-            return ArmOrder(args.program, args.person, frame.limits, args.checklist)
-        path = Path(args.profile_path or "")
-        if not path.is_file() or path.stat().st_size > PROFILE_BYTES:  # a pipe or a device would keep the loop waiting
-            raise TreadctlError("file_missing", str(path), "no ordinary file, or one too large for a profile")
-        profile = load_profile(path)
-        program = compile_program(profile, frame.limits)
-        return ArmOrder(program, args.person, frame.limits, args.checklist, guard_findings(profile, frame))
+            return ArmOrder(args.program, args.person, frame.limits, args.checklist, deck_findings(args.program, frame))
+        profile = load_profile(_ordinary(args.profile_path))
+        if args.person_path is None:
+            return ArmOrder(compile_program(profile, frame.limits), args.person, frame.limits, args.checklist, guard_findings(profile, frame))
+        ready = prepare(profile, frame, load_person(_ordinary(args.person_path)))
+        return ArmOrder(ready.program, ready.person, ready.limits, args.checklist, ready.preflight)
+
+
+def _ordinary(name: str | None) -> Path:
+    """A file that can be read in one go: a pipe or a device would keep the loop waiting."""
+    path = Path(name or "")
+    if not path.is_file() or path.stat().st_size > FILE_BYTES:
+        raise TreadctlError("file_missing", str(path), "no ordinary file, or one that is too large")
+    return path
 
 
 def own_request(kind: RequestKind, name: str, now_s: float) -> Request:

@@ -25,18 +25,24 @@ Scalar = bool | float | str | None
 
 @dataclass(frozen=True, slots=True)
 class ArmArgs:
-    """What to walk, by whom, and what the attendant confirmed. Exactly one of `profile_path` (absolute) and `program` is given."""
+    """What to walk, by whom, and what the attendant confirmed. Exactly one of `profile_path` (absolute) and `program` is given.
+
+    `person_path` (absolute, goes with a profile) names the person file whose caps and screening are then held; its mass is that of `person`.
+    """
 
     person: Person
     checklist: Checklist
     profile_path: str | None = None
     program: Program | None = None
+    person_path: str | None = None
 
     def __post_init__(self) -> None:
         if (self.profile_path is None) == (self.program is None):
             raise ValueError("exactly one of profile_path and program must be given")
         if self.profile_path is not None and not self.profile_path.startswith("/"):
             raise ValueError("profile_path must be absolute")
+        if self.person_path is not None and (self.profile_path is None or not self.person_path.startswith("/")):
+            raise ValueError("person_path must be absolute, and goes with profile_path")
         if not 20.0 <= self.person.mass_kg <= 300.0:
             raise ValueError("person.mass_kg must be between 20 and 300 kg")
 

@@ -151,6 +151,15 @@ def guard_findings(profile: Profile, frame: MachineFrame) -> tuple[str, ...]:
     return tuple(found)
 
 
+def deck_findings(program: Program, frame: MachineFrame) -> tuple[str, ...]:
+    """The same of a program that was compiled elsewhere, and no longer says which guards it requires: a stop longer than the deck wants a harness fitted."""
+    stop = _stop(program.max_speed_mps, frame.limits.protective_deceleration_mps2, frame)
+    if stop.distance_m <= frame.deck_length_m or ChannelId.HARNESS in frame.fitted:
+        return ()
+    deck = f"the deck of {frame.name} has {frame.deck_length_m:.2f} m and no harness is fitted"
+    return (f"{program.name}: a stop takes {stop.distance_m:.2f} m of belt, {deck}.",)
+
+
 def fitting_speed_mps(frame: MachineFrame) -> float:
     """The highest speed, m/s, from which a protective stop, reaction included, fits on the deck: the root of v·t + v²/2a = deck."""
     a, t = frame.limits.protective_deceleration_mps2, frame.reaction_s

@@ -26,6 +26,7 @@ SILENCE_S: Final = 1.0  # without one valid reply: it may have been switched off
 RETRY_S: Final = 0.5  # between two attempts to recognise or attest
 REATTEST_S: Final = 5.0  # at rest; the time-out is read again before every session that way
 FAULT_READ_S: Final = 1.0
+STATE_MISSES: Final = 2  # so many reads of the state word unanswered in a row, and its age is that of the whole status
 IMPOSSIBLE_FACTOR: Final = 2.0  # a speed beyond this multiple of the highest ever sent is a reading no belt can have; less is an overspeed, and is reported
 
 
@@ -106,6 +107,8 @@ class AltivarDrive:
         self._attest_at_s = 0.0
         self._heard_s = self._clock()
         self._eta: int | None = None
+        self._eta_at_s = 0.0
+        self._state_misses = 0
         self._fault_code = 0
         self._fault_at_s = 0.0
         self._rpm = 0
@@ -159,8 +162,10 @@ class AltivarDrive:
     async def _poll_state(self) -> None:
         state = await self._ask(self._read_state)
         if isinstance(state, Failure):
+            self._state_misses += 1
             return
-        self._eta = state[0][0]
+        self._state_misses = 0
+        self._eta, self._eta_at_s = state[0][0], state[2]
         self._disagreements = self._disagreements + 1 if frames.directions_disagree(self._rpm, self._eta) else 0
         power = frames.power_state(self._eta)
         self._pilot.state_seen(power, state[1], state[2])
@@ -181,7 +186,7 @@ class AltivarDrive:
             self._status, self._quality = DriveStatus(frames.folded(state), motion, fault_code=self._fault_code), Quality.GOOD
         else:
             self._status, self._quality = None, Quality.IMPLAUSIBLE
-        self._status_at_s = at_s
+        self._status_at_s = at_s if self._state_misses < STATE_MISSES else self._eta_at_s
         self._push()
 
     async def _watch_faults(self, state: PowerState | None) -> None:
