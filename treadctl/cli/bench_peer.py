@@ -58,7 +58,8 @@ async def peer_trials(
     found: list[float] = []
     try:
         await client.connect()
-        polling = asyncio.create_task(_poll(client))
+        ended = asyncio.Event()
+        polling = asyncio.create_task(_poll(client, ended))
         await asyncio.sleep(0.3)
         for _ in range(events):
             opened.clear()
@@ -74,8 +75,8 @@ async def peer_trials(
             belt.set(EDGE, closed=True)
             await asyncio.sleep(2.0 * BOUNCE_S)
             step()
-        polling.cancel()
-        await asyncio.gather(polling, return_exceptions=True)
+        ended.set()
+        await polling
     finally:
         sensing.cancel()
         await asyncio.gather(sensing, return_exceptions=True)
@@ -88,8 +89,9 @@ async def _stop(client: AsyncModbusSerialClient, unit: int) -> None:
         await client.write_register(CONTROL_WORD, STOP_WORD, device_id=unit)
 
 
-async def _poll(client: AsyncModbusSerialClient) -> None:
-    while True:
+async def _poll(client: AsyncModbusSerialClient, ended: asyncio.Event) -> None:
+    """Ended by a flag: a cancellation that falls into an exchange comes out of the client as one of its own errors, and would be lost."""
+    while not ended.is_set():
         try:
             await client.read_holding_registers(STATUS, count=4, device_id=1)
         except ModbusException:
