@@ -177,6 +177,17 @@ def test_a_stop_from_afar_ramps_and_keeps_the_torque(rig: Rig) -> None:
     rig.state_is("ended")
 
 
+@pytest.mark.rig(bench="woodway")
+def test_a_stop_from_afar_ends_the_session_of_a_woodway_without_a_trip(rig: Rig) -> None:
+    rig.session(to_mps=0.3)
+    rig.mark("remote stop")
+    rig.client.stop(origin=Origin.REMOTE)
+    rig.caused("remote_stop")
+    assert rig.measured("remote stop", dropped=False)["first_stop_frame_s"] is not None
+    rig.state_is("ended")
+    assert rig.causes() == ["remote_stop"]
+
+
 @pytest.mark.interlock("end_requested")
 def test_an_early_end_ramps_and_needs_no_reset(rig: Rig) -> None:
     rig.session()

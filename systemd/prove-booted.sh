@@ -57,7 +57,7 @@ version=$(chroot "$base" /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.ve
 rm -rf "$base/opt/treadctl" "$base/opt/proof" "$base/etc/treadctl" "$base/var/lib/treadctl" "$base"/etc/systemd/system/treadctl*
 chroot "$base" /usr/bin/python3 -m venv --without-pip /opt/treadctl
 site=$base/opt/treadctl/lib/python$version/site-packages
-"$python" -m pip install -qq --disable-pip-version-check --root-user-action ignore --require-hashes --target "$site" -r "$repo/requirements/run.txt"
+"$python" -m pip install -qq --disable-pip-version-check --root-user-action ignore --no-deps --require-hashes --target "$site" -r "$repo/requirements/run.txt"
 # A copy, so that building leaves nothing in the checkout.
 mkdir "$work/source"
 (cd "$repo" && tar cf - pyproject.toml README.md LICENSE treadctl drivers hil) | tar xf - -C "$work/source"
