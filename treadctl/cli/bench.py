@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import subprocess
 import sys
@@ -48,11 +49,11 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of at least one value; p99.9 of fewer than 1,000 is the maximum."""
+        """The spread of at least one value, by nearest rank: p99.9 of 1,000 is the second largest, of fewer the largest."""
         ordered = sorted(values)
 
         def at(part: float) -> float:
-            return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+            return ordered[math.ceil(round(part * len(ordered), 6)) - 1]
 
         return cls(len(ordered), at(0.5), at(0.99), at(0.999), ordered[-1])
 
@@ -114,7 +115,8 @@ def stop(
 def _combination(baud: int, turnaround_s: float, events: int, peer_events: int, step: Callable[[], None]) -> dict[str, Any]:
     bound_s, mean_s = wire_bound_s(baud, turnaround_s), mean_bound_s(baud, turnaround_s)
     settings = (f"wire.drive.baud={baud}", f"wire.drive.turnaround_s={turnaround_s}")
-    ours = Spread.of([m["first_stop_frame_s"] - m["event_s"] for m in _run(settings, _plain(events, step))])
+    seen = _run(settings, _plain(events, step))
+    ours = Spread.of([m["first_stop_frame_s"] - m["event_s"] for m in seen])
     target_s = max(1.25 * bound_s, bound_s + 0.002)
     row: dict[str, Any] = {
         "baud": baud,
@@ -124,6 +126,7 @@ def _combination(baud: int, turnaround_s: float, events: int, peer_events: int, 
         **ours.row(bound_s),
         "p50_to_mean_ratio": round(ours.p50_s / mean_s, 3),
         "p999_target_ms": round(1e3 * target_s, 3),
+        "replies_lost": sum(m["replies_lost"] for m in seen),
         "met": ours.p999_s <= target_s and ours.p50_s <= 1.05 * mean_s,
     }
     for name, timeout_s in PEERS:

@@ -24,6 +24,7 @@ from treadctl.core.messages import ArmOrder, Checklist, DriveMode, Origin, Reque
 from treadctl.core.program import Block, Hands, Person, Program, Segment
 from treadctl.core.sample import Direction, Facing
 from treadctl.core.session import SessionState
+from treadctl.daemon import realtime
 from treadctl.daemon.assembly import Machine, assemble
 from treadctl.daemon.loop import ControlLoop
 from treadctl.errors import TreadctlError
@@ -115,12 +116,12 @@ class Stand:
             if before is not None:
                 before()
             await asyncio.sleep(self._last_edge_s + APART_S - time.monotonic())
-            asked_s = time.monotonic()
+            asked_s, lost = time.monotonic(), self.machine.drive.stats().timeouts
             self.belt.ask("at", t_s=LEAD_S + self._draw_phase_s(), do={"cmd": "set", "input": EDGE, "closed": False})
             seen = await self._seen_since(asked_s)
             if seen is not None:
                 self._last_edge_s = float(seen["event_s"])
-                return seen
+                return {**seen, "replies_lost": self.machine.drive.stats().timeouts - lost}
             self.repeated += 1
         raise TreadctlError("refused", "bench > trial", f"stopped {TRIES} times before the edge; causes {[c.id for c in self.control.state.causes]}")
 
@@ -215,6 +216,7 @@ async def running_stand(belt: SimulatedBelt, seed: int) -> AsyncIterator[Stand]:
     control = ControlLoop(initial_state(config.core_setup(), time.monotonic()), machine.drive, machine.enable, record, time.monotonic)
     tasks = [asyncio.create_task(machine.drive.run(control.on_report))]
     tasks += [asyncio.create_task(source.run(control.on_frame)) for _, source in machine.sources]
+    realtime.freeze_heap()  # as the daemon does: else a collection of all that the command line imported stops the loop for some tens of milliseconds
     control.start()
     stand = Stand(belt, machine, control, random.Random(seed))  # noqa: S311 - phases, no secrets
     try:
