@@ -73,13 +73,13 @@ def _safety(bench: Bench) -> str:
 
 
 def _confirm_limit_s(bench: Bench) -> float:
-    """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 125 ms on slow wires only.
+    """Time for a poll in flight, the stop's echo, the setpoint's zero and the read-back, and 30 ms: beyond 115 ms on slow wires only.
 
     A Woodway has no register to read back: there the falling speed confirms, in steps of a tenth of a mile per hour.
     """
     if bench.drive.dialect == "woodway":
         return 0.3
-    return min(0.3, max(0.125, (8.0 if _shared(bench) else 4.0) * _exchange_s(bench) + 0.03))
+    return min(0.3, max(0.115, (8.0 if _shared(bench) else 4.0) * _exchange_s(bench) + 0.03))
 
 
 def _shared(bench: Bench) -> bool:

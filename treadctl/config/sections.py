@@ -96,7 +96,7 @@ class SafetySection(Strict):
         description="longest time-out of the drive's own communication watchdog that is accepted, s"
     )
     stop_confirm_limit_s: Annotated[float, Field(ge=0.05, le=0.3)] = Field(
-        0.125,
+        0.115,
         description="longest time until the drive has confirmed a stop by echo and read-back, s; then the enable output drops; more on slow wires only",
     )
     stop_reaction_s: Annotated[float, Field(ge=0.0, le=0.5)] = Field(

@@ -37,7 +37,8 @@ class RailThresholds:
 class Setup:
     """The machine as configured. Speeds m/s, times s; `fitted` lists the channels that exist and must therefore be healthy.
 
-    Ages: safety channels at most 100 ms. `stop_confirm_limit_s` leaves the enable output one tick to drop within 150 ms of the verdict.
+    Ages: safety channels at most 100 ms. `stop_confirm_limit_s` leaves one tick, and 15 ms for the output and its
+    relay, so that the enable is off within 150 ms of the verdict.
     A proof test counts for `proof_valid_s`: half a day, so that it is done anew each working day (our choice; the rule is "today", and the core has no date).
     `stop_reaction_s` is the longest command-to-motion delay seen on a laboratory belt (0.355 s, measured) rounded up.
     """
@@ -51,7 +52,7 @@ class Setup:
     sensor_age_limit_s: float = 0.1
     drive_age_limit_s: float = 0.25
     watchdog_limit_s: float = 0.5
-    stop_confirm_limit_s: float = 0.125
+    stop_confirm_limit_s: float = 0.115
     stop_reaction_s: float = 0.4
     standstill_mps: float = 0.03
     start_hold_s: float = 1.0
