@@ -6,7 +6,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from treadctl.cli.live import STATES, age_text, dated, render
+from treadctl.cli.explain import CLEARS
+from treadctl.cli.live import ENDS, STATES, age_text, dated, render
+from treadctl.core.interlock import Clears
 from treadctl.core.session import SessionState
 from treadctl.ipc.messages import Event
 from treadctl.ipc.snapshot import BlockerView, ChannelView, DriveView, EnableView, PromptView, Snapshot
@@ -107,3 +109,7 @@ def test_nothing_known_is_shown_as_such_and_not_as_zero() -> None:
 def test_text_from_the_wire_cannot_change_the_screen() -> None:
     sneaky = replace(TRIPPED, causes=(replace(TRIPPED.causes[0], sentence="[bold]not markup[/bold]"),))
     assert "[bold]not markup[/bold]" in shown(sneaky)
+
+
+def test_every_way_a_cause_can_end_has_its_words() -> None:
+    assert set(ENDS) == set(CLEARS) == {clears.value for clears in Clears}

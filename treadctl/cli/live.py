@@ -38,6 +38,7 @@ STATES: Final = {
     "ended": ("●", "white"),
 }
 ARROWS: Final = {"forward": "→ forward", "reverse": "← reverse"}
+ENDS: Final = {"gone": "ends by itself", "resume": "resume when gone", "ack": "reset when gone", "never": "needs restart and proof test"}
 WARNINGS: Final = frozenset({"WARN", "HOLD", "SLOW"})
 ENABLE_FEEDBACK: Final = ChannelId.ENABLE_FEEDBACK.value
 GREY: Final = "bright_black"
@@ -154,7 +155,7 @@ def _causes(snapshot: Snapshot, behind_s: float) -> RenderableType:
 
 def _cause(cause: CauseView, at_s: float, behind_s: float) -> Text:
     icon, style = ("▲", "yellow") if cause.action in WARNINGS else ("■", "bold bright_red")
-    ends = {"gone": "ends by itself", "ack": "reset when gone", "never": "needs restart and proof test"}.get(cause.clears, cause.clears)
+    ends = ENDS.get(cause.clears, cause.clears)
     still = "present" if cause.present else "gone"
     text = f"{icon} {cause.action}  {cause.sentence}  [{cause.id}; {still}; {ends}; {_clock(max(0.0, at_s - cause.since_s))} ago]"
     return dated(text, 0.0, behind_s, style)

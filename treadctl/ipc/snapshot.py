@@ -57,7 +57,7 @@ class ChannelView:
 
 @dataclass(frozen=True, slots=True)
 class CauseView:
-    """One cause in force or latched. `clears` is gone, ack or never; `present` says whether the reason is still there."""
+    """One cause in force or latched. `clears` is gone, resume, ack or never; `present` says whether the reason is still there."""
 
     id: str
     action: str
