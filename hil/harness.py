@@ -436,7 +436,7 @@ class Rig:
             elif state == "ended":
                 self.reset()
         wait_for(self.belt_rests, 15.0, "the belt at rest")
-        wait_for(lambda: not self.belt.state()["enable_relay"], 5.0, "the enable off")
+        wait_for(lambda: not self.belt.state()["enable_relay"], 8.0, "the enable off")  # held for 5 s while a person steps off
 
     def finish(self) -> None:
         """Judge a test's remains: at rest, enable off, no motion after a stop, journal whole."""
