@@ -429,7 +429,7 @@ class Rig:
         if self.alive:
             self.signal(signal.SIGCONT)
             if self.client.snapshot().state in MOVING:
-                self.request(RequestKind.END)
+                self.client.stop()  # not an ordinary end: after that the belt is held for another 5 s
             state = self.state_is("tripped", "ended", "idle", "armed", within_s=15.0).state
             if state == "armed":
                 self.request(RequestKind.DISARM)
