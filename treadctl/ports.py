@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from treadctl.core.messages import DriveOrder
-from treadctl.core.sample import BeltMotion, ChannelId, Direction, DriveStatus, Quality
+from treadctl.core.sample import BeltMotion, ChannelId, Direction, DriveStatus, Quality, TrunkMotion
 
 Clock = Callable[[], float]
 
@@ -89,10 +89,10 @@ class BeltDrive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelReading:
-    """One channel of one sensor frame. `value` is bool for contacts, float for levels, BeltMotion for the belt, None unless GOOD."""
+    """One channel of one sensor frame. `value` is bool for contacts, float for levels, BeltMotion, TrunkMotion, None unless GOOD."""
 
     channel: ChannelId
-    value: bool | float | BeltMotion | None
+    value: bool | float | BeltMotion | TrunkMotion | None
     quality: Quality
 
 

@@ -26,7 +26,7 @@ from treadctl.core.sample import (
 from treadctl.core.setup import CordWiring, Setup
 
 LIMITS = Limits(4.0, 2.2, 0.25, 0.8, 1.0, 0.9, 2.0, 5.0, 0.1, 1200.0)
-FITTED = frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE, ChannelId.ATTENDANT}
+FITTED = frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE, ChannelId.TRUNK, ChannelId.ATTENDANT}
 PERSON = Person(mass_kg=70.0)
 CHECKED = Checklist("attending clinician", cord_clipped=True, clear_zone=True, shoes=True)
 
@@ -58,7 +58,7 @@ class Rig:
     now_s: float = 100.0
     speed_mps: float = 0.0
     spoil: Spoil | None = None
-    closed: dict[ChannelId, bool] = field(default_factory=lambda: dict.fromkeys(FITTED | {ChannelId.ATTENDANT, ChannelId.PRESENCE}, True))
+    closed: dict[ChannelId, bool] = field(default_factory=lambda: dict.fromkeys(FITTED | {ChannelId.ATTENDANT, ChannelId.PRESENCE, ChannelId.TRUNK}, True))
     rails_n: tuple[float, float] = (20.0, 20.0)
     heart_rate: float | None = None
     identified: bool = True
@@ -89,7 +89,7 @@ class Rig:
         feedback = self.state.enable and self.closed[ChannelId.ENABLE_FEEDBACK]
         wobble = 2.0 * math.sin(2.0 * math.pi * 1.8 * self.now_s)
         contacts = {c: Channel(self.closed[c], 0.0, Quality.GOOD) for c in self.closed if c in {
-            ChannelId.CORD_A, ChannelId.CORD_B, ChannelId.ESTOP, ChannelId.ATTENDANT, ChannelId.HARNESS, ChannelId.PRESENCE}}  # fmt: skip
+            ChannelId.CORD_A, ChannelId.CORD_B, ChannelId.ESTOP, ChannelId.ATTENDANT, ChannelId.HARNESS, ChannelId.PRESENCE, ChannelId.TRUNK}}  # fmt: skip
         sample = Sample(
             drive=DriveSample(
                 Channel(DriveStatus(drive_state, motion), 0.0, Quality.GOOD), self.identified, self.watchdog_s,

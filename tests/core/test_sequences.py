@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from core_rig import FITTED, LIMITS, PERSON, Rig, make_setup
 
-from treadctl.core.imbalance import Baseline
+from treadctl.core.imbalance.rails import Baseline
 from treadctl.core.messages import DriveMode, Origin, RequestKind
 from treadctl.core.sample import BeltMotion, Channel, ChannelId, Direction, DriveState, Quality, Sample
 from treadctl.core.session import MOVING, SessionState

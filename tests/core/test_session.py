@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadctl.core.controller import Inputs, initial_state, step
-from treadctl.core.imbalance import Imbalance
+from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.interlock import Action
 from treadctl.core.messages import ArmOrder, DriveMode, DriveOrder, Origin, RequestKind
 from treadctl.core.program import Block, Hands

@@ -30,7 +30,7 @@ def median_step_s(steps: int) -> float:
 
 
 def _running() -> tuple[State, float]:
-    setup = Setup(LONG, frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE}, CordWiring.INPUT_ONLY)
+    setup = Setup(LONG, frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE, ChannelId.TRUNK}, CordWiring.INPUT_ONLY)
     now_s = 100.0
     state = initial_state(setup, now_s)
     wanted = [(RequestKind.RESET, SessionState.IDLE), (RequestKind.ARM, SessionState.ARMED), (RequestKind.START_HOLD, SessionState.RUNNING)]

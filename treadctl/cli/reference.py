@@ -51,6 +51,7 @@ CHANNELS: Final = {
     ChannelId.RAIL_RIGHT: "hand load on the right rail, magnitude, N",
     ChannelId.BELT: "belt motion measured without the drive: magnitude in m/s, and direction",
     ChannelId.HEART_RATE: "heart rate, 1/min",
+    ChannelId.TRUNK: "inertial sensor worn at the waist: specific force, g, and angular rate, degrees/s, on its three axes",
 }
 _HINT: Final = "<!-- Printed by `make docs` from the code. Change the table named below, not this page. -->\n"
 
@@ -155,7 +156,7 @@ def channels_page() -> str:
     rows = [
         (
             f"`{channel.value}`",
-            "contact" if channel in CONTACT_CHANNELS else "motion" if channel is ChannelId.BELT else "level",
+            "contact" if channel in CONTACT_CHANNELS else "motion" if channel in {ChannelId.BELT, ChannelId.TRUNK} else "level",
             CHANNELS[channel],
             "required" if channel in REQUIRED else "optional" + (f"; without it, {RECOMMENDED[channel]}" if channel in RECOMMENDED else ""),
             "stops the belt" if channel in safety else "see its rows of the interlock",

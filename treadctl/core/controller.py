@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from treadctl.core import imbalance
 from treadctl.core import motion as motions
 from treadctl.core import ramp as ramps
-from treadctl.core.imbalance import Imbalance, RailState
+from treadctl.core.imbalance import rails as handrails
+from treadctl.core.imbalance.rails import RailState
+from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, release, verdict
 from treadctl.core.messages import DriveMode, DriveOrder, Reply, Request
 from treadctl.core.motion import Motion
@@ -187,7 +188,7 @@ def _watch_rails(state: State, sample: Sample, now_s: float) -> RailState:
     percent = 100.0 / (person.mass_kg * STANDARD_GRAVITY_MPS2)
     at_s = now_s - min(sample.rail_left.age_s, sample.rail_right.age_s)
     learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1
-    return imbalance.update(state.rails, at_s, left * percent, right * percent, _hands(state), learning, state.setup.rails)
+    return handrails.update(state.rails, at_s, left * percent, right * percent, _hands(state), learning, state.setup.rails)
 
 
 def _hands(state: State) -> Hands:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from treadctl.core.imbalance import Imbalance, RailState
+from treadctl.core.imbalance.rails import RailState
+from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.limits import Limits
 from treadctl.core.messages import DriveMode, DriveOrder
 from treadctl.core.motion import credible

@@ -47,6 +47,7 @@ class ChannelId(StrEnum):
     RAIL_RIGHT = "rail_right"  # N
     BELT = "belt"  # belt motion measured independently of the drive
     HEART_RATE = "heart_rate"  # 1/min
+    TRUNK = "trunk"  # specific force and angular rate at the waist; worn, so its loss takes a detector away and stops nobody
 
 
 CONTACT_CHANNELS = frozenset(
@@ -69,6 +70,14 @@ class BeltMotion:
 
     speed_mps: float
     direction: Direction | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkMotion:
+    """What an inertial sensor worn at the waist measures along its own three axes, however it is turned: specific force in g, angular rate in degrees/s."""
+
+    force_g: tuple[float, float, float]
+    rate_dps: tuple[float, float, float]
 
 
 class DriveState(StrEnum):
@@ -110,6 +119,7 @@ class Channel(Generic[T]):
 ABSENT_CONTACT: Channel[bool] = Channel(None, math.inf, Quality.ABSENT)
 ABSENT_LEVEL: Channel[float] = Channel(None, math.inf, Quality.ABSENT)
 ABSENT_MOTION: Channel[BeltMotion] = Channel(None, math.inf, Quality.ABSENT)
+ABSENT_TRUNK: Channel[TrunkMotion] = Channel(None, math.inf, Quality.ABSENT)
 ABSENT_STATUS: Channel[DriveStatus] = Channel(None, math.inf, Quality.ABSENT)
 
 
@@ -143,3 +153,4 @@ class Sample:
     rail_right: Channel[float] = ABSENT_LEVEL
     heart_rate: Channel[float] = ABSENT_LEVEL
     belt: Channel[BeltMotion] = ABSENT_MOTION
+    trunk: Channel[TrunkMotion] = ABSENT_TRUNK

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
 
@@ -15,22 +16,6 @@ class CordWiring(StrEnum):
 
     DRIVE_ENABLE = "drive_enable"
     INPUT_ONLY = "input_only"
-
-
-@dataclass(frozen=True, slots=True)
-class RailThresholds:
-    """Hand-load thresholds in percent of body weight (science: light hold < 5 %, grab > 15 % with more than 500 N/s, overload 20-25 %).
-
-    The rate of rise is in percent of body weight per second: 500 N/s of a 70 kg person is about 73 %/s. All are derived, to be tuned on records.
-    """
-
-    grab_percent: float = 15.0
-    grab_rate_percent_per_s: float = 73.0
-    asymmetry_jump_percent: float = 12.0
-    contact_percent: float = 0.7
-    hold_lost_s: float = 0.4
-    overload_percent: float = 25.0
-    baseline_min_s: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +47,4 @@ class Setup:
 @cache
 def safety_channels(fitted: frozenset[ChannelId]) -> tuple[ChannelId, ...]:
     """The fitted channels whose loss stops the belt, in a fixed order."""
-    return tuple(c for c in ChannelId if c in fitted and c not in {ChannelId.HEART_RATE, ChannelId.PRESENCE})
+    return tuple(c for c in ChannelId if c in fitted and c not in {ChannelId.HEART_RATE, ChannelId.PRESENCE, ChannelId.TRUNK})

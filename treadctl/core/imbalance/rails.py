@@ -9,23 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from treadctl.core.imbalance.thresholds import RailThresholds
+from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.program import Hands
-from treadctl.core.setup import RailThresholds
 
 SLOPE_WINDOW: Final = 5  # samples: 40-50 ms at 100 Hz
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream makes a slope meaningless
-
-
-class Imbalance(StrEnum):
-    """Why the detector says the person is losing balance."""
-
-    NONE = "none"
-    GRAB = "grab"
-    ASYMMETRY = "asymmetry"
-    HOLD_LOST = "hold_lost"
 
 
 @dataclass(frozen=True, slots=True)
