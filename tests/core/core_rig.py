@@ -58,7 +58,7 @@ class Rig:
     now_s: float = 100.0
     speed_mps: float = 0.0
     spoil: Spoil | None = None
-    closed: dict[ChannelId, bool] = field(default_factory=lambda: dict.fromkeys(FITTED | {ChannelId.ATTENDANT, ChannelId.PRESENCE, ChannelId.TRUNK}, True))
+    closed: dict[ChannelId, bool] = field(default_factory=lambda: dict.fromkeys(FITTED | {ChannelId.ATTENDANT, ChannelId.PRESENCE}, True))
     rails_n: tuple[float, float] = (20.0, 20.0)
     heart_rate: float | None = None
     identified: bool = True
@@ -89,7 +89,7 @@ class Rig:
         feedback = self.state.enable and self.closed[ChannelId.ENABLE_FEEDBACK]
         wobble = 2.0 * math.sin(2.0 * math.pi * 1.8 * self.now_s)
         contacts = {c: Channel(self.closed[c], 0.0, Quality.GOOD) for c in self.closed if c in {
-            ChannelId.CORD_A, ChannelId.CORD_B, ChannelId.ESTOP, ChannelId.ATTENDANT, ChannelId.HARNESS, ChannelId.PRESENCE, ChannelId.TRUNK}}  # fmt: skip
+            ChannelId.CORD_A, ChannelId.CORD_B, ChannelId.ESTOP, ChannelId.ATTENDANT, ChannelId.HARNESS, ChannelId.PRESENCE}}  # fmt: skip
         sample = Sample(
             drive=DriveSample(
                 Channel(DriveStatus(drive_state, motion), 0.0, Quality.GOOD), self.identified, self.watchdog_s,
