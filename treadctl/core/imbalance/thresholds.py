@@ -19,3 +19,25 @@ class RailThresholds:
     hold_lost_s: float = 0.4
     overload_percent: float = 25.0
     baseline_min_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkThresholds:
+    """When the waist sensor is believed, and when the person is down. The thresholds of the score itself are fitted, see `calibration.TrunkTuning`.
+
+    All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees: KFall ends its falls beyond that) is no gait;
+    the mean of |force| over a second is 1 g in anybody upright or lying, so one outside 0.7 to 1.4 g is a wrong scale or a dying sensor; 20 s of steady
+    gait are the shortest calibration the evaluation was made with; without it a fall must be surer by one unit of log-odds (2.7 to 1).
+    """
+
+    max_gap_s: float = 0.05
+    lost_s: float = 1.0
+    settle_s: float = 2.0
+    calibrated_s: float = 20.0
+    down_deg: float = 60.0
+    down_s: float = 0.5
+    least_weight_g: float = 0.7
+    most_weight_g: float = 1.4
+    doubt_s: float = 1.0
+    population_margin: float = 1.0
+    uncalibrated_max_mps: float = 0.83

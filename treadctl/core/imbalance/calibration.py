@@ -1,0 +1,109 @@
+"""Calibration: how far the features of the waist go in this person's own steady gait, and the fitted model that reads them.
+
+The peak of each feature is taken over every second of steady gait, walking and running apart; a limit is the mean of these peaks and SPREADS spreads of
+them. Where little was seen the limits lean on other people's, as if PRIOR_BLOCKS seconds of theirs had been seen too; running that was never seen is
+foretold from walking by the ratio other people have.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from treadctl.core.imbalance.inertia import FEATURES
+
+BLOCK_S: Final = 1.0
+MEMORY_BLOCKS: Final = 60  # older seconds are forgotten slowly
+PRIOR_BLOCKS: Final = 4.0
+SPREADS: Final = 1.5
+STEADY_CHANGE: Final = 0.35  # largest change of intensity between two seconds of steady gait
+MIN_INTENSITY_G: Final = 0.05  # below it nobody walks
+WALK_BELOW_G: Final = 0.35
+RUN_ABOVE_G: Final = 0.60
+_NO_PEAKS: Final = (0.0,) * len(FEATURES)
+
+Peaks = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkTuning:
+    """The model as fitted on recordings (see docs/explanation/imbalance.md). `rows[i]` weighs input i alone and with every input from i on.
+
+    The inputs: the features in parts of the person's limits, the intensity, and the features 100 ms ago. Thresholds are log-odds, one for walking and
+    one for running, in between by intensity. `walking` and `running` are the population's limits.
+    """
+
+    bias: float
+    rows: tuple[tuple[float, ...], ...]
+    walking: Peaks
+    running: Peaks
+    losing: tuple[float, float]
+    unsteady: tuple[float, float]
+
+    def threshold(self, pair: tuple[float, float], intensity: float) -> float:
+        """The threshold for this liveliness of gait."""
+        share = min(1.0, max(0.0, (intensity - WALK_BELOW_G) / (RUN_ABOVE_G - WALK_BELOW_G)))
+        return pair[0] + share * (pair[1] - pair[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Gait:
+    """Mean and variance of the peaks of `blocks` seconds."""
+
+    blocks: int = 0
+    mean: Peaks = _NO_PEAKS
+    var: Peaks = _NO_PEAKS
+
+    def learn(self, peaks: Peaks) -> Gait:
+        """With one second more."""
+        blocks = min(self.blocks + 1, MEMORY_BLOCKS)
+        share = 1.0 / blocks
+        mean = tuple(m + share * (p - m) for m, p in zip(self.mean, peaks, strict=True))
+        var = tuple((1.0 - share) * (v + share * (p - m) ** 2) for v, m, p in zip(self.var, self.mean, peaks, strict=True))
+        return Gait(blocks, mean, var)
+
+    def limits(self, prior: Peaks) -> Peaks:
+        """The person's limits, leaning on `prior` the more the less was seen."""
+        if self.blocks == 0:
+            return prior
+        own = self.blocks / (self.blocks + PRIOR_BLOCKS)
+        return tuple(
+            math.exp(own * math.log(max(m + SPREADS * math.sqrt(v), 1e-3 * p)) + (1.0 - own) * math.log(p))
+            for m, v, p in zip(self.mean, self.var, prior, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learnt of one person, and the second under way. It may be kept from session to session, with the person's consent."""
+
+    walking: Gait = Gait()
+    running: Gait = Gait()
+    block_s: float = 0.0
+    peaks: Peaks = _NO_PEAKS
+    intensity: float = 0.0
+
+    def limits(self, tuning: TrunkTuning) -> Peaks:
+        """The limits in force: the larger of walking's and running's, feature by feature."""
+        walking = self.walking.limits(tuning.walking)
+        foretold = tuple(w * r / p for w, r, p in zip(walking, tuning.running, tuning.walking, strict=True))
+        return tuple(map(max, walking, self.running.limits(foretold)))
+
+    def spoil(self) -> Calibration:
+        """Without the second under way: it was not steady gait."""
+        return replace(self, block_s=0.0, peaks=_NO_PEAKS) if self.block_s > 0.0 else self
+
+    def learn(self, features: tuple[float, ...], intensity: float, dt_s: float) -> Calibration:
+        """With one sample more; a full second is learnt if the gait was steady through it."""
+        peaks = tuple(max(p, abs(f)) for p, f in zip(self.peaks, features, strict=True))
+        block_s = self.block_s + dt_s
+        if block_s < BLOCK_S:
+            return Calibration(self.walking, self.running, block_s, peaks, self.intensity)
+        steady = intensity > MIN_INTENSITY_G and abs(intensity - self.intensity) < STEADY_CHANGE * intensity
+        fresh = Calibration(self.walking, self.running, intensity=intensity)
+        if not steady:
+            return fresh
+        if intensity < 0.5 * (WALK_BELOW_G + RUN_ABOVE_G):
+            return replace(fresh, walking=self.walking.learn(peaks))
+        return replace(fresh, running=self.running.learn(peaks))

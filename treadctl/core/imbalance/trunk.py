@@ -1,0 +1,125 @@
+"""Imbalance from an inertial sensor worn at the waist: the features of a fall, in parts of this person's own gait, weighed into one score.
+
+The score is a quadratic form of the features now and 100 ms ago: the log-odds that a fall is under way, as fitted on recordings of falls and of gait. The
+thresholds on it stand for a rate of false stops (see docs/explanation/imbalance.md). Constant memory; any rate from 50 Hz, time is taken from the samples.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from operator import mul
+from typing import Final
+
+from treadctl.core.imbalance.calibration import Calibration, Peaks, TrunkTuning
+from treadctl.core.imbalance.inertia import FEATURES, Inertia, follow
+from treadctl.core.imbalance.thresholds import TrunkThresholds
+from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.sample import TrunkMotion
+
+LAG_S: Final = 0.1
+CLIP: Final = 4.0  # no input counts for more than this: beyond it a fall is a fall
+FULL_INTENSITY_G: Final = 0.6
+MAX_INTENSITY: Final = 2.0
+TILT: Final = FEATURES.index("tilt from upright")
+
+
+class Trust(IntEnum):
+    """How far the trunk sensor is believed."""
+
+    ABSENT = 0  # nothing came yet
+    LOST = 1  # it was there and is gone, or what it says cannot be: no more for this session
+    SETTLING = 2  # its filters have just begun
+    POPULATION = 3  # the limits are other people's
+    PERSONAL = 4  # the limits are the person's own
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkState:
+    """The detector's memory. `past` holds (instant s, inputs) of the last 100 ms; `score` is the log-odds at the newest sample."""
+
+    trust: Trust = Trust.ABSENT
+    calibration: Calibration = Calibration()
+    limits: Peaks = ()
+    at_s: float = -math.inf
+    inertia: Inertia = Inertia()
+    past: tuple[tuple[float, Peaks], ...] = ()
+    features: Peaks = (0.0,) * len(FEATURES)
+    score: float = -math.inf
+    tilted_s: float = 0.0
+    doubted_s: float = 0.0
+    verdict: Imbalance = Imbalance.NONE
+
+    @property
+    def learnt_s(self) -> float:
+        """Seconds of steady gait that the limits rest on."""
+        return float(self.calibration.walking.blocks + self.calibration.running.blocks)
+
+
+def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
+    """The log-odds of these inputs: bias + sum over i of x_i (a_i + sum over j >= i of b_ij x_j)."""
+    score = tuning.bias
+    for i, (x, row) in enumerate(zip(inputs, tuning.rows, strict=True)):
+        score += x * (row[0] + sum(map(mul, row[1:], inputs[i:])))
+    return score
+
+
+def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning: bool, tuning: TrunkTuning, limits: TrunkThresholds) -> TrunkState:
+    """The state after what the sensor showed at `at_s`; `motion` None = nothing fresh came by then. About 30 µs.
+
+    The same sample seen again changes nothing. A short hole starts the filters anew, a long one ends the trust for good.
+    """
+    if state.trust is Trust.LOST:
+        return state
+    if motion is None or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
+        return _missing(state, at_s, limits)
+    dt = at_s - state.at_s
+    if not (dt > 0.0):
+        return state
+    if dt > limits.max_gap_s:
+        calibration = state.calibration.spoil()
+        state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s)
+        dt = 0.01 if not math.isfinite(dt) else min(dt, 0.01)
+    inertia, features = follow(state.inertia, motion, dt)
+    doubted_s = 0.0 if limits.least_weight_g <= inertia.weight <= limits.most_weight_g else state.doubted_s + dt
+    if doubted_s > limits.doubt_s:
+        return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, verdict=Imbalance.NONE)
+
+    intensity = inertia.intensity
+    scaled = tuple(min(CLIP, max(-CLIP, f / limit)) for f, limit in zip(features, state.limits, strict=True))
+    past = (*state.past, (at_s, scaled))
+    while len(past) > 1 and past[1][0] <= at_s - LAG_S:
+        past = past[1:]
+    score = weigh((*scaled, min(MAX_INTENSITY, intensity / FULL_INTENSITY_G), *past[0][1]), tuning)
+    tilted_s = state.tilted_s + dt if features[TILT] > limits.down_deg else 0.0
+
+    calibration, own = state.calibration, state.limits
+    trust = Trust.SETTLING if inertia.age_s < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    verdict = Imbalance.NONE
+    if trust > Trust.SETTLING:
+        verdict = _judge(score, intensity, tilted_s, trust, tuning, limits)
+        if learning:
+            calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
+            if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
+                own = calibration.limits(tuning)
+    return TrunkState(trust, calibration, own, at_s, inertia, past, features, score, tilted_s, doubted_s, verdict)
+
+
+def _judge(score: float, intensity: float, tilted_s: float, trust: Trust, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
+    if tilted_s > limits.down_s:
+        return Imbalance.TRUNK_DOWN
+    margin = limits.population_margin if trust is Trust.POPULATION else 0.0
+    if score > tuning.threshold(tuning.losing, intensity) + margin:
+        return Imbalance.TRUNK_FALLING
+    if score > tuning.threshold(tuning.unsteady, intensity) + margin:
+        return Imbalance.TRUNK_UNSTEADY
+    return Imbalance.NONE
+
+
+def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkState:
+    """Nothing fresh by `at_s`: what was said is withdrawn, and after a while the sensor is given up."""
+    if state.trust is Trust.ABSENT or not (at_s - state.at_s > limits.max_gap_s):
+        return state
+    trust = Trust.LOST if at_s - state.at_s > limits.lost_s else Trust.SETTLING
+    return replace(state, trust=trust, score=-math.inf, tilted_s=0.0, verdict=Imbalance.NONE)
