@@ -244,6 +244,11 @@ def event_of(case: Case) -> float:
     return case.speed_mps / _RAMP_UP_MPS2 + _SETTLE_S + _EVENT_AFTER_S
 
 
+@lru_cache(maxsize=16)
+def _impact_without_stop(case: Case) -> float:
+    return _Play(case, None).run(to_impact=True).impact_at_s
+
+
 def _order_instant(case: Case, impact_s: float) -> float:
     """When the stop is ordered, so that the alarm precedes the impact of that same play by the lead."""
     assert case.lead_s is not None  # noqa: S101 - for the type checker: a warned case has one
@@ -259,7 +264,7 @@ def _order_instant(case: Case, impact_s: float) -> float:
 
 def play(case: Case) -> Result:
     """Play a case. The same case gives the same result, bit for bit."""
-    plain_s = _Play(case, None).run(to_impact=True).impact_at_s
+    plain_s = _impact_without_stop(replace(case, id="", stop="none", lead_s=None, onset_s=None, decision_s=0.0))
     order_at_s = None
     if case.warned and case.onset_s is not None:
         order_at_s = event_of(case) + case.onset_s + case.decision_s

@@ -1,0 +1,1 @@
+"""Fall detectors judged: on recordings, and by what their alarms do to the belt."""
