@@ -127,6 +127,8 @@ def test_after_a_lost_link_the_time_before_it_is_not_held_against_the_sensor() -
         ({"g_per_count": math.inf}, "g_per_count"),
         ({"g_per_count": 0.488}, "g_per_count × full_scale_counts is 15990.3 g"),  # written in mg
         ({"g_per_count": 16 / 32768, "full_scale_counts": 2048}, "g_per_count × full_scale_counts is 1 g"),
+        ({"g_per_count": 0.00479}, "g_per_count × full_scale_counts is 156.954 g"),  # written in m/s²
+        ({"g_per_count": 1 / 256}, "g_per_count × full_scale_counts is 127.996 g"),  # 13 bits, and full scale left at that of 16
         ({"dps_per_count": 61.0}, "dps_per_count × full_scale_counts"),  # written in millidegrees/s
         ({"dps_per_count": 0.001}, "dps_per_count × full_scale_counts"),  # written in rad/s
         ({"dps_per_count": "0.06"}, "dps_per_count"),
