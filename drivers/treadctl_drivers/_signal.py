@@ -61,7 +61,7 @@ class TrunkConfig(BaseModel):
         for key, unit, low, high in (("g_per_count", "g", 2.0, 100.0), ("dps_per_count", "degrees/s", 100.0, 5000.0)):
             reach = getattr(self, key) * self.full_scale_counts
             if not low <= reach <= high:
-                raise ValueError(f"{key} × full_scale_counts is {reach:g} {unit}; a sensor for a body reaches {low:g} to {high:g}: is {key} in {unit}, and are the counts right?")
+                raise ValueError(f"{key} × full_scale_counts is {reach:g} {unit}; expected {low:g} to {high:g}: is {key} in {unit}, are the counts right?")
         return self
 
 

@@ -229,6 +229,11 @@ class Runner:
         return 0.5 * (self.phase + (0.0 if self._left_step else 1.0))
 
     @property
+    def against_console(self) -> bool:
+        """As far forward as the console lets anybody."""
+        return self.position_m <= _CONSOLE_M
+
+    @property
     def load_bw(self) -> tuple[float, float]:
         """What the feet do in body weights: vertical, and fore-aft positive against the belt's motion; the person is pushed the other way."""
         return self.fz_n / self._weight_n, self.fx_n / self._weight_n

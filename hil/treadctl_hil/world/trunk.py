@@ -22,7 +22,7 @@ Vector = tuple[float, float, float]
 _TAU: Final = 2.0 * math.pi
 _TABLES: Final = (4099, 3001)  # primes, so that the noise repeats only after hours
 _STEPS: Final = 97
-_SETTLE_S: Final = 0.12  # over which a body that has hit something comes to lie
+_SETTLE_S: Final = (0.06, 0.30)  # least and longest time over which a body that has hit something comes to lie
 _RISE_S: Final = 0.6  # over which somebody straightens up
 _JUMP_RAD: Final = 0.02  # a lean that has moved by so much more than its rate explains was set, not reached
 _JOLT_S: Final = 0.06
@@ -46,8 +46,8 @@ class Trunk:
     Values belong to the instant `now_s`: reading twice gives the same, and not reading changes nothing.
     """
 
-    __slots__ = ("_absorbed_s", "_bias", "_blow", "_blow_s", "_blow_until_s", "_clock", "_from_s", "_gains", "_lean", "_mount", "_noise", "_offset_rad", "_p",
-                 "_phases", "_posture", "_rate", "_runner", "_sign", "_sizes")
+    __slots__ = ("_absorbed_s", "_bias", "_blow", "_blow_s", "_blow_until_s", "_clock", "_from_s", "_gains", "_hit", "_lean", "_mount", "_noise", "_offset_rad",
+                 "_p", "_phases", "_posture", "_rate", "_runner", "_sign", "_sizes")
 
     def __init__(self, params: TrunkParams, runner: Runner, rng: random.Random, clock: Clock) -> None:
         p = params
@@ -64,7 +64,7 @@ class Trunk:
         self._sign = 1.0  # of the fore-aft push on the person
         self._lean = self._rate = 0.0  # at the last look
         self._offset_rad = 0.0  # of the lean shown from the one it goes to
-        self._from_s, self._absorbed_s = clock.now_s, _SETTLE_S
+        self._from_s, self._absorbed_s, self._hit = clock.now_s, _RISE_S, False
         self._blow: tuple[float, float] = (0.0, 0.0)  # speed forward and upward that a blow gives the hips, m/s
         self._blow_s, self._blow_until_s = p.impact_s, -math.inf
 
@@ -82,7 +82,9 @@ class Trunk:
         elif abs(jump) > _JUMP_RAD + 0.01 * abs(rate):
             self._offset_rad = lean - self._shown()[0]
             self._from_s = self._clock.now_s
-            self._absorbed_s = _SETTLE_S if posture == "down" else self._p.onset_s if posture == "losing_balance" else _RISE_S
+            self._hit = posture == "down" and self._rate > 0.0
+            settling_s = min(_SETTLE_S[1], max(_SETTLE_S[0], 2.0 * self._offset_rad / self._rate)) if self._hit else _RISE_S
+            self._absorbed_s = self._p.onset_s if posture == "losing_balance" else settling_s
         if posture == "down" and self._posture == "losing_balance":
             self._strike()
         self._posture, self._lean, self._rate = posture, lean, rate
@@ -100,11 +102,14 @@ class Trunk:
         return -1.0 if self._runner.backward else 1.0
 
     def _shown(self) -> tuple[float, float]:
-        """What is still added to the lean and to its rate: a lean that was set is reached over some time, as steadily as it can be."""
-        since = (self._clock.now_s - self._from_s) / self._absorbed_s
-        if since >= 1.0 or self._offset_rad == 0.0:
+        """The lean shown, and what is added to its rate. A lean that was set is reached over some time: from rest to rest, after an impact from its rate."""
+        offset, whole_s = self._offset_rad, self._absorbed_s
+        since = (self._clock.now_s - self._from_s) / whole_s
+        if since >= 1.0 or offset == 0.0:
             return self._lean, 0.0
-        return self._lean - self._offset_rad * (1.0 - since * since * (3.0 - 2.0 * since)), self._offset_rad * 6.0 * since * (1.0 - since) / self._absorbed_s
+        if self._hit:
+            return self._lean - offset * (1.0 - since) ** 2, 2.0 * offset * (1.0 - since) / whole_s
+        return self._lean - offset * (1.0 - since * since * (3.0 - 2.0 * since)), offset * 6.0 * since * (1.0 - since) / whole_s
 
     # What the sensor feels of it
 
@@ -114,7 +119,7 @@ class Trunk:
         if runner.posture in _OFF:
             lean = self._way * runner.lean_rad
             return (-math.sin(lean), 0.0, math.cos(lean)), (0.0, 0.0, 0.0)
-        roll, pitch, rates = self._turning()
+        roll, pitch, rates = self.turning()
         forward, left, up = self._pushed()
         ahead = forward * math.cos(pitch) - up * math.sin(pitch)
         along = forward * math.sin(pitch) + up * math.cos(pitch)
@@ -132,7 +137,7 @@ class Trunk:
             up += gain * (vertical - 1.0) + p.footfall_g_per_mps * speed * self._shaking()
             forward = self._sign * gain * fore_aft
             left = self._swing(p.lateral_g_per_mps * self._sizes[3], ((1, 1.0, 0), (3, 0.5, 1)))[0]
-        elif runner.posture == "down":
+        elif runner.posture == "down" and not runner.against_console:  # whose foot takes what the belt drags
             forward = self._sign * fore_aft
         if runner.posture == "stumbling":
             up += p.trip_g * sum(self._jolt(at) for at in (0.0, _LANDING))
@@ -149,7 +154,7 @@ class Trunk:
             up += self._blow[1] * size
         return forward, left, up
 
-    def _turning(self) -> tuple[float, float, Vector]:
+    def turning(self) -> tuple[float, float, Vector]:
         """Roll and pitch (rad) of the trunk, and its three rates (degrees/s)."""
         p, runner = self._p, self._runner
         lean, added = self._shown()
@@ -187,10 +192,12 @@ class Trunk:
         return value, integral
 
     def _shaking(self) -> float:
-        """A landing foot: a short oscillation, 1 at its height."""
-        runner = self._runner
+        """A landing foot: a short oscillation of size 1 that begins at rest and whose integral is nothing, so that it leaves neither speed nor tilt."""
+        p, runner = self._p, self._runner
         since_s = runner.phase / runner.step_hz
-        return self._gains[runner.steps % _STEPS] * math.exp(-since_s / self._p.footfall_decay_s) * math.sin(_TAU * self._p.footfall_hz * since_s)
+        turn = _TAU * p.footfall_hz * since_s
+        wave = math.sin(turn) - (1.0 - math.cos(turn)) / (_TAU * p.footfall_hz * p.footfall_decay_s)
+        return self._gains[runner.steps % _STEPS] * math.exp(-since_s / p.footfall_decay_s) * wave
 
     def _jolt(self, at: float) -> float:
         """Half a wave of 60 ms that begins at this share of a stumble."""
