@@ -10,7 +10,7 @@ from typing import Final
 from treadctl.core.sample import ChannelId
 
 MAX_LINE: Final = 160
-"""Bytes before the LF. The longest S2 line, with nine digits and a sign in each of its nine counts, has 130 (S1: 64); usual ones have about 80 and 45."""
+"""Bytes before the LF. The longest S2 line, with nine digits and a sign in each of its nine counts, has 130 (S1: 64); usual ones up to 80 and 45."""
 TRUNK_COUNTS: Final = 6
 SEQ_MODULUS: Final = 1 << 16
 T_MODULUS: Final = 1 << 32
