@@ -7,12 +7,15 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from treadctl.core.sample import BeltMotion, ChannelId, Direction, Quality
+from treadctl.core.sample import BeltMotion, ChannelId, Direction, Quality, TrunkMotion
 from treadctl.ports import ChannelReading
 
 MM_PER_M = 1000.0
 UNTOLD_DIRECTION_BELOW_MM_PER_S = 10
 """Below this an encoder's own noise flips the sign, so the direction is not told. A choice of this project, not a measured figure."""
+WRAPPED_OF_FULL_SCALE = 1.5
+"""A count that jumps by more than this share of full scale between two samples has run over the end of its register. A choice of this project:
+the largest register that wraps jumps by two full scales, and no hip is thrown from one end of a 16 g sensor's range past the middle of the other."""
 
 
 class RailConfig(BaseModel):
@@ -43,6 +46,25 @@ class RailsConfig(BaseModel):
     right: RailConfig | None = Field(default=None, description="right rail load cell")
 
 
+class TrunkConfig(BaseModel):
+    """The inertial sensor worn at the waist: force = count × g_per_count, rate = count × dps_per_count, on its own three axes."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    g_per_count: float = Field(gt=0.0, allow_inf_nan=False, description="specific force of one accelerometer count, g; from the sensor's data sheet and range")
+    dps_per_count: float = Field(gt=0.0, allow_inf_nan=False, description="angular rate of one gyroscope count, degrees/s; from data sheet and range")
+    full_scale_counts: int = Field(default=32767, ge=127, le=8_388_607, description="a count at or beyond plus or minus this is saturated")
+    frozen_after_s: float = Field(default=0.2, ge=0.05, le=10.0, description="six counts that have not moved for so long are frozen, s")
+
+    @model_validator(mode="after")
+    def _range_is_that_of_a_body(self) -> Self:
+        for key, unit, low, high in (("g_per_count", "g", 2.0, 100.0), ("dps_per_count", "degrees/s", 100.0, 5000.0)):
+            reach = getattr(self, key) * self.full_scale_counts
+            if not low <= reach <= high:
+                raise ValueError(f"{key} × full_scale_counts is {reach:g} {unit}; expected {low:g} to {high:g}: is {key} in {unit}, are the counts right?")
+        return self
+
+
 class FrozenDetector:
     """Tells a converter that has stopped converting: a healthy cell's own noise moves the raw count, a dead one repeats it exactly.
 
@@ -58,11 +80,11 @@ class FrozenDetector:
 
     def reset(self) -> None:
         """Forget what was seen: the link was down, and what happened meanwhile is unknown."""
-        self._last: int | None = None
+        self._last: int | tuple[int, ...] | None = None
         self._since_s = 0.0
 
-    def frozen(self, raw: int, at_s: float) -> bool:
-        """Take one raw count acquired at `at_s`."""
+    def frozen(self, raw: int | tuple[int, ...], at_s: float) -> bool:
+        """Take one raw count, or all counts of one converter, acquired at `at_s`."""
         if raw != self._last or at_s < self._since_s:
             self._last = raw
             self._since_s = at_s
@@ -131,6 +153,55 @@ class BeltScaler:
         if abs(mm_per_s) >= UNTOLD_DIRECTION_BELOW_MM_PER_S:
             direction = Direction.FORWARD if mm_per_s > 0 else Direction.REVERSE
         return ChannelReading(ChannelId.BELT, BeltMotion(abs(mm_per_s) / MM_PER_M, direction), Quality.GOOD)
+
+
+class TrunkScaler:
+    """Turns six raw counts (force x, y, z, rate x, y, z) into a TrunkMotion.
+
+    No counts at all is ABSENT: the line came from a board without the sensor. A missing count, one at or beyond full scale, or one that has jumped
+    as only a wrapped register does is IMPLAUSIBLE, for that sample alone: an impact may saturate, and what follows it is wanted at once. A jump is
+    judged against the last good sample, so that the second sample of a wrapped stretch is not believed either, nor the first after it
+    doubted; a good sample older than `frozen_after_s` says nothing any more. Six counts unmoved for longer than `frozen_after_s` are FROZEN;
+    missing samples between them are no proof of life.
+    """
+
+    __slots__ = ("_absent", "_config", "_detector", "_frozen", "_good", "_good_at_s", "_implausible", "_jump_counts")
+
+    def __init__(self, config: TrunkConfig) -> None:
+        self._config = config
+        self._jump_counts = WRAPPED_OF_FULL_SCALE * config.full_scale_counts
+        self._detector = FrozenDetector(config.frozen_after_s)
+        self._absent = ChannelReading(ChannelId.TRUNK, None, Quality.ABSENT)
+        self._implausible = ChannelReading(ChannelId.TRUNK, None, Quality.IMPLAUSIBLE)
+        self._frozen = ChannelReading(ChannelId.TRUNK, None, Quality.FROZEN)
+        self._good: tuple[int, ...] | None = None
+        self._good_at_s = 0.0
+
+    def reset(self) -> None:
+        """Forget the past of the sensor after a lost link."""
+        self._detector.reset()
+        self._good = None
+
+    def reading(self, counts: tuple[int | None, ...], at_s: float) -> ChannelReading:
+        """Six raw counts acquired at `at_s`, s; None among them = the sensor or its radio link is lost, none at all = there is no sensor."""
+        if not counts:
+            return self._absent
+        full = self._config.full_scale_counts
+        whole = tuple([count for count in counts if count is not None and -full < count < full])
+        if len(whole) != len(counts) or self._wrapped(whole, at_s):
+            return self._implausible
+        self._good, self._good_at_s = whole, at_s
+        if self._detector.frozen(whole, at_s):
+            return self._frozen
+        g, dps = self._config.g_per_count, self._config.dps_per_count
+        ax, ay, az, gx, gy, gz = whole
+        return ChannelReading(ChannelId.TRUNK, TrunkMotion((ax * g, ay * g, az * g), (gx * dps, gy * dps, gz * dps)), Quality.GOOD)
+
+    def _wrapped(self, counts: tuple[int, ...], at_s: float) -> bool:
+        good = self._good
+        if good is None or not 0.0 <= at_s - self._good_at_s <= self._config.frozen_after_s:
+            return False
+        return any(abs(now - before) > self._jump_counts for now, before in zip(counts, good, strict=True))
 
 
 def rail_scaler(channel: ChannelId, config: RailConfig | None, wanted: frozenset[ChannelId], frozen_after_s: float) -> LevelScaler | None:

@@ -14,7 +14,8 @@ from treadctl_hil.line import FRAMINGS, LineSetting
 from treadctl_hil.woodway import WoodwaySetting
 from treadctl_hil.world import WorldParams, home_machine, lab_machine, with_table
 
-_LONGEST_LINE: Final = 48  # bytes of a usual sensor line
+_LONGEST_LINE: Final = 48  # bytes of a usual sensor line …
+_LONGEST_TRUNK_LINE: Final = 90  # … and of one with the worn sensor
 T = TypeVar("T")
 
 
@@ -69,6 +70,7 @@ class BoardSetting:
 
     wire: str = "board"
     rate_hz: float = 100.0
+    trunk: bool = False  # an inertial sensor at the person's waist, by cable or radio, is the board's too
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +227,5 @@ def _check_board(bench: Bench, board: BoardSetting) -> None:
     wire = bench.wire[board.wire]
     if wire.kind != "pty" or [bench.drive.wire, bench.io.wire if bench.io else ""].count(board.wire):
         raise BenchError("[board] needs a pty of its own")
-    if board.rate_hz <= 0.0 or board.rate_hz * _LONGEST_LINE * wire.line().char_s > 0.8:
+    if board.rate_hz <= 0.0 or board.rate_hz * (_LONGEST_TRUNK_LINE if board.trunk else _LONGEST_LINE) * wire.line().char_s > 0.8:
         raise BenchError(f"[board] rate_hz = {board.rate_hz}: too much for {wire.baud} baud")

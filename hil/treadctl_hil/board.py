@@ -1,4 +1,4 @@
-"""The simulated sensor board: streams `$S1` lines at its rate and at once on an edge, and listens for `$E1`."""
+"""The simulated sensor board: streams `$S1` lines, with a worn sensor `$S2` lines, at its rate and at once on an edge, and listens for `$E1`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Board:
     """One board on its line. `set_relay(on)` is called when its enable relay changes. `poll()` after every change of the world."""
 
     def __init__(self, scheduler: Scheduler, line: Line, log: WireLog, face: SensorFace, faults: Switchboard, rate_hz: float,
-                 set_relay: Callable[[bool], None]) -> None:
+                 set_relay: Callable[[bool], None], trunk: bool = False) -> None:
         self._scheduler = scheduler
         self._line = line
         self._log = log
@@ -54,6 +54,7 @@ class Board:
         self._faults = faults
         self._period_s = 1.0 / rate_hz
         self._set_relay = set_relay
+        self._trunk = trunk
         self._seq = 0
         self._booted_s = scheduler.now_s()
         self._edges = face.bits() & _EDGE_BITS
@@ -101,9 +102,9 @@ class Board:
             self._frozen_ms = t_ms
         if self._frozen_ms is not None:
             t_ms = self._frozen_ms
-        fields = [self._face.rail_raw("left"), self._face.rail_raw("right"), self._face.belt_mm_s()]
+        fields = [self._face.rail_raw("left"), self._face.rail_raw("right"), self._face.belt_mm_s(), *(self._face.trunk_raw() if self._trunk else ())]
         shown = ",".join("!" if value is None else str(value) for value in fields)
-        line = framed(f"S1,{self._seq},{t_ms},{self._face.bits():04X},{shown}")
+        line = framed(f"{'S2' if self._trunk else 'S1'},{self._seq},{t_ms},{self._face.bits():04X},{shown}")
         if self._faults.params("board_bad_crc") is not None:
             line = line[:-2] + (b"0" if line[-2:-1] != b"0" else b"1") + b"\n"
         garbage = self._faults.params("board_garbage")

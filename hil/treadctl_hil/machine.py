@@ -136,12 +136,17 @@ def _board(bench: Bench) -> str:
     channels = ["cord_a", "cord_b", "rail_left", "rail_right", "belt"]
     if bench.io is None:
         channels += ["estop", "attendant", "harness", "enable_feedback"]
+    trunk = ""
+    if board is not None and board.trunk:
+        channels.append("trunk")
+        worn = bench.world.trunk
+        trunk = f"trunk = {{ g_per_count = {worn.g_per_count}, dps_per_count = {worn.dps_per_count}, full_scale_counts = {worn.full_scale_counts} }}\n"
     return f"""[[devices]]
 driver = "sensor_board"
 link = "{wire}_link"
 channels = {json.dumps(channels)}
 {_rails(bench)}
-"""
+{trunk}"""
 
 
 def _io(bench: Bench) -> str:

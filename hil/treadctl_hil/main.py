@@ -29,7 +29,7 @@ _LAST_FRAMES: Final = 5000  # of each wire, kept in the report
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     it = argparse.ArgumentParser(prog="treadctl-hil", description="A simulated treadmill: belt, drive, person, sensors, and wires that take their time.")
-    it.add_argument("--bench", type=Path, required=True, help="bench file, or the name of a shipped one (altivar-rtu, altivar-tcp, woodway, shared-bus)")
+    it.add_argument("--bench", type=Path, required=True, help="bench file, or the name of a shipped one (altivar-rtu, altivar-tcp, woodway, shared-bus, trunk)")
     it.add_argument("--run-dir", type=Path, required=True, help="where ports, control socket and report go; created if missing")
     it.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="override, for example wire.drive.baud=9600")
     it.add_argument("--seed", type=int, help="seed of the world, in place of the bench's")

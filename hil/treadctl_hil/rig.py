@@ -88,7 +88,8 @@ class Rig:
                 self.tcp[name] = TcpBus(self.scheduler, self.logs[name], self.faults, group, bench.seed)
         if bench.board is not None:
             line = self.lines[bench.board.wire]
-            self.board = Board(self.scheduler, line, self.logs[bench.board.wire], self.face, self.faults, bench.board.rate_hz, _Output(self, "board"))
+            log, setting = self.logs[bench.board.wire], bench.board
+            self.board = Board(self.scheduler, line, log, self.face, self.faults, setting.rate_hz, _Output(self, "board"), setting.trunk)
 
     # time ------------------------------------------------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -243,11 +244,13 @@ class Rig:
         """Everything there is to see, now."""
         self.step()
         world = self.world
+        force_g, rate_dps = world.trunk.felt()
         return {
             "t_s": self.scheduler.now_s(),
             "belt_speed_mps": world.belt_speed_mps,
             "belt_travel_m": world.belt_travel_m,
             "runner": {"position_m": world.runner.position_m, "posture": str(world.runner.posture), "trunk_deg": world.runner.trunk_deg},
+            "trunk": {"force_g": force_g, "rate_dps": rate_dps},
             "rails": {"left_n": world.rails.left_n, "right_n": world.rails.right_n},
             "inputs": {name: self.face.closed(name) for name in (*INPUTS, FEEDBACK)},
             "drive": {**self.drive.view(), "powered": self.drive.powered, "plant": world.drive.kind, "current_a": world.drive.current_a},

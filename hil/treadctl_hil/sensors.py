@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,6 +88,40 @@ class SensorFace:
         if self._strikes("rail_short_circuit", side) is not None:
             raw = self._scale.full_scale
         return None if self._strikes("rail_broken_wire", side) is not None else raw
+
+    def trunk_raw(self) -> tuple[int | None, ...]:
+        """Six counts of the worn sensor, force and rate; all None = the board has lost it."""
+        counts = self._wrapped(self._world.trunk.counts())
+        if self._faults.params("trunk_swapped_axes") is not None:
+            counts = (counts[2], counts[1], counts[0], counts[5], counts[4], counts[3])
+        if self._faults.params("trunk_upside_down") is not None:
+            counts = tuple(count if k % 3 == 0 else -count for k, count in enumerate(counts))
+        if (saturated := self._faults.params("trunk_saturated")) is not None:
+            counts = tuple(self._world.params.trunk.full_scale_counts if k == saturated["field"] else count for k, count in enumerate(counts))
+        if self._faults.params("trunk_frozen") is not None:
+            counts = self._held.setdefault("trunk_frozen", counts)
+        else:
+            self._held.pop("trunk_frozen", None)
+        lost = self._faults.params("trunk_lost")
+        if lost is None:
+            self._since_s.pop("trunk_lost", None)
+            self._held["trunk_lost"] = counts
+            return counts
+        since_s = self._world.now_s - self._since_s.setdefault("trunk_lost", self._world.now_s)
+        held: tuple[int, ...] = self._held.setdefault("trunk_lost", counts)
+        return held if since_s * 1000.0 < lost["repeat_ms"] else (None,) * len(counts)
+
+    def _wrapped(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """Knocks along the first axis, of half a wave each, added as a 16-bit register that nobody guards adds them."""
+        knock = self._faults.params("trunk_overflow")
+        if knock is None:
+            self._since_s.pop("trunk_overflow", None)
+            return counts
+        now_s = self._world.now_s
+        into_ms = (now_s - self._since_s.setdefault("trunk_overflow", now_s)) * 1000.0 % knock["period_ms"]
+        size = knock["g"] * math.sin(math.pi * into_ms / knock["ms"]) if into_ms < knock["ms"] else 0.0
+        first = counts[0] + round(size / self._world.params.trunk.g_per_count)
+        return ((first + 0x8000) % 0x10000 - 0x8000, *counts[1:])
 
     def belt_mm_s(self) -> int | None:
         """The independent encoder: signed mm/s, forward positive; None = nothing."""

@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from treadctl.core.sample import BeltMotion, ChannelId, DriveState, DriveStatus, Quality
+from treadctl.core.sample import BeltMotion, ChannelId, DriveState, DriveStatus, Quality, TrunkMotion
 from treadctl.daemon.collector import Collector, Haste
 from treadctl.ports import ChannelReading, DriveReport, SensorFrame
 
 FITTED = frozenset({ChannelId.CORD_A, ChannelId.RAIL_LEFT, ChannelId.ESTOP})
 
 
-def frame(at_s: float, channel: ChannelId, value: bool | float | None, quality: Quality = Quality.GOOD) -> SensorFrame:
+def frame(at_s: float, channel: ChannelId, value: bool | float | TrunkMotion | None, quality: Quality = Quality.GOOD) -> SensorFrame:
     return SensorFrame(at_s, (ChannelReading(channel, value, quality),))
 
 
@@ -37,6 +37,19 @@ def test_the_newest_reading_counts_with_its_age() -> None:
     channel = collector.sample(1.6).rail_left
     assert channel.value == 20.0
     assert channel.age_s == pytest.approx(0.1)
+
+
+def test_the_worn_sensor_is_carried_and_watched_sample_by_sample_while_somebody_is_moved() -> None:
+    collector = Collector(FITTED | {ChannelId.TRUNK})
+    still, moved = TrunkMotion((0.0, 0.0, 1.0), (0.0, 0.0, 0.0)), TrunkMotion((0.1, 0.0, 1.2), (0.0, 30.0, 0.0))
+    assert collector.take_frame(frame(1.0, ChannelId.TRUNK, still)) is Haste.ALWAYS
+    assert collector.take_frame(frame(1.01, ChannelId.TRUNK, moved)) is Haste.MOVING
+    assert collector.sample(1.02).trunk.fresh(0.1) == moved
+    assert collector.take_frame(frame(1.02, ChannelId.TRUNK, None, Quality.IMPLAUSIBLE)) is Haste.ALWAYS
+    assert collector.sample(1.03).trunk.fresh(0.1) is None
+    assert collector.take_frame(frame(1.03, ChannelId.TRUNK, moved)) is Haste.ALWAYS
+    assert collector.sample(1.03).trunk.quality is Quality.GOOD
+    assert Collector(FITTED).sample(1.0).trunk.quality is Quality.ABSENT
 
 
 def test_a_changed_contact_or_quality_is_always_urgent_and_a_level_while_somebody_is_moved() -> None:

@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from treadctl.core.sample import BeltMotion, ChannelId, Direction, Quality
+from treadctl.core.sample import BeltMotion, ChannelId, Direction, Quality, TrunkMotion
 from treadctl.ports import ChannelReading, EnableOutput, SensorFrame
+from treadctl.testing.clock import FakeClock
 from treadctl.testing.wire import MemoryWire
 from treadctl_drivers._line import Line
 from treadctl_drivers.sensor_board import SensorBoard, SensorBoardConfig, family
@@ -20,6 +21,9 @@ pytestmark = pytest.mark.looptime  # time passes only inside the tests
 
 RAIL = {"zero": 800, "n_per_count": 0.25, "raw_min": 100, "raw_max": 8000}
 CONFIG = SensorBoardConfig.model_validate({"channels": ("cord_a", "cord_b", "rail_left", "rail_right", "belt"), "rails": {"left": RAIL, "right": RAIL}})
+
+TRUNK = {"g_per_count": 1 / 2048, "dps_per_count": 1 / 16}
+WORN = SensorBoardConfig.model_validate({"channels": ("cord_a", "trunk"), "trunk": TRUNK})
 
 
 @dataclass
@@ -101,6 +105,63 @@ async def test_a_rail_that_repeats_the_same_count_freezes(rig: Rig) -> None:
     rig.simulated.noise = False
     await rig.stream(2.2)
     assert rig.reading(ChannelId.RAIL_LEFT).quality is Quality.FROZEN
+
+
+def worn() -> tuple[SimulatedBoard, SensorBoard, list[SensorFrame], FakeClock]:
+    """A board with the worn sensor, fed line by line on a clock of the test's own."""
+    simulated, clock, frames = SimulatedBoard(), FakeClock(100.0), []
+    board = SensorBoard(WORN, lambda user: Line("none", MemoryWire(simulated).open, user), clock)
+    board._sink = frames.append
+    simulated.trunk = (0, 0, 2048, 0, 160, -16)
+    return simulated, board, frames, clock
+
+
+def told(simulated: SimulatedBoard, board: SensorBoard, frames: list[SensorFrame], clock: FakeClock) -> ChannelReading:
+    """What the next line says of the trunk."""
+    board.line_bytes(simulated.line(clock.advance(0.01)))
+    return next(reading for reading in frames[-1].readings if reading.channel is ChannelId.TRUNK)
+
+
+def test_an_s2_line_becomes_force_and_rate_on_the_sensors_axes() -> None:
+    rig = worn()
+    rig[0].noise = False
+    assert told(*rig) == ChannelReading(ChannelId.TRUNK, TrunkMotion((0.0, 0.0, 1.0), (0.0, 10.0, -1.0)), Quality.GOOD)
+    assert rig[1].channels == family.channels(WORN) == {ChannelId.CORD_A, ChannelId.TRUNK}
+
+
+def test_an_s1_line_from_a_board_with_the_worn_sensor_means_it_is_absent() -> None:
+    rig = worn()
+    good, rig[0].trunk = told(*rig).quality, ()
+    assert (good, told(*rig)) == (Quality.GOOD, ChannelReading(ChannelId.TRUNK, None, Quality.ABSENT))
+    assert rig[2][-1].readings[0] == ChannelReading(ChannelId.CORD_A, True, Quality.GOOD)
+    rig[0].trunk = (0, 0, 2048, 0, 0, 0)
+    assert told(*rig).quality is Quality.GOOD
+    assert rig[1].stats().mismatches == 0
+
+
+def test_a_lost_radio_link_is_implausible_and_takes_nothing_else_along() -> None:
+    rig = worn()
+    rig[0].trunk = (None,) * 6
+    assert told(*rig) == ChannelReading(ChannelId.TRUNK, None, Quality.IMPLAUSIBLE)
+    assert rig[2][-1].readings[0].quality is Quality.GOOD
+
+
+def test_a_worn_sensor_that_repeats_itself_freezes_and_a_reopened_port_starts_afresh() -> None:
+    rig = worn()
+    rig[0].noise = False
+    got = [told(*rig).quality for _ in range(25)]
+    assert (set(got[:19]), set(got[22:])) == ({Quality.GOOD}, {Quality.FROZEN})
+    rig[1].line_up(MemoryWire(rig[0]))
+    assert told(*rig).quality is Quality.GOOD
+
+
+def test_a_board_without_the_channel_ignores_what_s2_lines_carry() -> None:
+    simulated, frames = SimulatedBoard(), []
+    simulated.trunk = (1, 2, 3, 4, 5, 6)
+    board = SensorBoard(CONFIG, lambda user: Line("none", MemoryWire(simulated).open, user), FakeClock())
+    board._sink = frames.append
+    board.line_bytes(simulated.line(1.0))
+    assert {reading.channel for reading in frames[0].readings} == board.channels
 
 
 async def test_repeated_and_damaged_lines_give_no_frame(rig: Rig) -> None:
@@ -187,11 +248,13 @@ async def test_after_a_lost_link_the_output_is_renewed_again(rig: Rig) -> None:
     assert rig.simulated.relay_closed(rig.now_s)
 
 
-def test_one_line_costs_at_most_30_microseconds_from_bytes_to_frame() -> None:
+@pytest.mark.parametrize("config", [CONFIG, WORN], ids=["S1", "S2"])
+def test_one_line_costs_at_most_30_microseconds_from_bytes_to_frame(config: SensorBoardConfig) -> None:
     received: list[SensorFrame] = []
-    board = SensorBoard(CONFIG, lambda user: Line("none", MemoryWire(SimulatedBoard()).open, user), time.monotonic)
+    board = SensorBoard(config, lambda user: Line("none", MemoryWire(SimulatedBoard()).open, user), time.monotonic)
     board._sink = received.append
     simulated = SimulatedBoard()
+    simulated.trunk = (100, -50, 2048, 1, 2, 3) if config is WORN else ()
     costs_s = []
     for batch in range(40):  # the cheapest of many short batches, in CPU time: what else the computer does is not the parser's cost
         lines = [simulated.line(batch + n * 0.005) for n in range(200)]
@@ -214,6 +277,8 @@ def test_the_board_carries_the_enable_output() -> None:
     [
         {"channels": ("rail_left",)},
         {"channels": ("rail_right",), "rails": {"left": RAIL}},
+        {"channels": ("trunk",)},
+        {"channels": ("trunk",), "trunk": {"g_per_count": 0.001}},
         {"channels": ("cord_a", "cord_a")},
         {"channels": ("cord_c",)},
         {"channels": ("cord_a",), "baud": 115200},

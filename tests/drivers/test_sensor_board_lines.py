@@ -10,6 +10,9 @@ from treadctl_drivers.sensor_board import lines
 from treadctl_drivers.sensor_board.lines import LineParser, SensorLine
 
 EXAMPLE = SensorLine(17, 170, 0x003F, 812, 790, -833)
+WORN = SensorLine(18, 180, 0x003F, 812, 790, -833, (12, -2048, 77, -3, 40, 0))
+WORN_BODY = b"S2,18,180,003F,812,790,-833,12,-2048,77,-3,40,0"
+counts = st.none() | st.integers(-999999999, 999999999)
 sensor_lines = st.builds(
     SensorLine,
     seq=st.integers(0, 65535),
@@ -18,6 +21,7 @@ sensor_lines = st.builds(
     rail_left=st.none() | st.integers(-99999999, 99999999),
     rail_right=st.none() | st.integers(-99999999, 99999999),
     belt_mm_per_s=st.none() | st.integers(-9999, 9999),
+    trunk=st.just(()) | st.tuples(counts, counts, counts, counts, counts, counts),
 )
 
 
@@ -44,6 +48,33 @@ def test_the_documented_example_is_read() -> None:
     assert lines.encode_line(EXAMPLE) == line_with_crc(b"S1,17,170,003F,812,790,-833")
 
 
+def test_an_s2_line_carries_six_counts_more() -> None:
+    assert LineParser().feed(line_with_crc(WORN_BODY)) == [WORN]
+    assert lines.encode_line(WORN) == line_with_crc(WORN_BODY)
+    assert EXAMPLE.trunk == ()
+
+
+def test_s1_and_s2_lines_may_come_in_turn() -> None:
+    parser = LineParser()
+    assert parser.feed(lines.encode_line(EXAMPLE) + lines.encode_line(WORN) + lines.encode_line(EXAMPLE)) == [EXAMPLE, WORN, EXAMPLE]
+    assert (parser.counters.lines, parser.counters.form_errors) == (3, 0)
+
+
+def test_a_missing_count_of_the_worn_sensor_is_no_number() -> None:
+    (line,) = LineParser().feed(line_with_crc(b"S2,18,180,003F,812,790,-833,!,-2048,77,!,40,0"))
+    assert line.trunk == (None, -2048, 77, None, 40, 0)
+    assert line.rail_left == 812
+
+
+def test_the_longest_line_the_forms_allow_fits_however_it_is_cut() -> None:
+    far = -999999999
+    longest = SensorLine(65535, 4294967295, 0xFFFF, far, far, far, (far,) * 6)
+    stream = lines.encode_line(longest)[:-1] + b"\r\n"
+    assert 120 < len(stream) - 1 <= lines.MAX_LINE
+    parser = LineParser()
+    assert [line for byte in stream for line in parser.feed(bytes((byte,)))] == [longest]
+
+
 @given(sent=st.lists(sensor_lines, max_size=5), cuts=st.lists(st.integers(1, 40), max_size=20))
 def test_lines_are_the_same_however_the_stream_is_cut(sent: list[SensorLine], cuts: list[int]) -> None:
     stream = b"".join(lines.encode_line(line) for line in sent)
@@ -67,11 +98,11 @@ def test_a_carriage_return_before_the_line_feed_is_ignored() -> None:
     assert LineParser().feed(line_with_crc(b"S1,17,170,003F,812,790,-833", b"\r\n")) == [EXAMPLE]
 
 
-@given(position=st.integers(0, 200), bit=st.integers(0, 7))
-def test_no_single_flipped_bit_gives_another_line(position: int, bit: int) -> None:
-    stream = bytearray(lines.encode_line(EXAMPLE))
+@given(line=st.sampled_from((EXAMPLE, WORN)), position=st.integers(0, 200), bit=st.integers(0, 7))
+def test_no_single_flipped_bit_gives_another_line(line: SensorLine, position: int, bit: int) -> None:
+    stream = bytearray(lines.encode_line(line))
     stream[position % len(stream)] ^= 1 << bit
-    assert LineParser().feed(bytes(stream)) in ([], [EXAMPLE])
+    assert LineParser().feed(bytes(stream)) in ([], [line])
 
 
 @settings(max_examples=200)
@@ -99,6 +130,16 @@ def test_a_line_cut_short_is_a_crc_error_and_the_next_is_read() -> None:
     "body",
     [
         b"S2,17,170,003F,812,790,-833",
+        b"S1,17,170,003F,812,790,-833,1,2,3,4,5,6",
+        b"S2,17,170,003F,812,790,-833,1,2,3,4,5",
+        b"S2,17,170,003F,812,790,-833,1,2,3,4,5,6,7",
+        b"S2,17,170,003F,812,790,-833,1,2,3,4,5,0x6",
+        b"S2,17,170,003F,812,790,-833,1,2,3.0,4,5,6",
+        b"S2,17,170,003F,812,790,-833,1,2,,4,5,6",
+        b"S2,17,170,003F,812,790,-833,1,2,!!,4,5,6",
+        b"S2,17,170,003F,812,790,-833,1,2,--3,4,5,6",
+        b"S2,65536,170,003F,812,790,-833,1,2,3,4,5,6",
+        b"S3,17,170,003F,812,790,-833,1,2,3,4,5,6",
         b"S1,65536,170,003F,812,790,-833",
         b"S1,17,4294967296,003F,812,790,-833",
         b"S1,17,170,003f,812,790,-833",
@@ -122,7 +163,9 @@ def test_a_right_crc_around_a_wrong_line_is_refused(body: bytes) -> None:
 
 def test_a_line_longer_than_the_protocol_allows_is_dropped() -> None:
     parser = LineParser()
-    assert parser.feed(line_with_crc(b"S1,17,170,003F,812,790,-833" + b"0" * 120)) == []
+    assert parser.feed(line_with_crc(b"S1,17,170,003F,812,790,-833" + b"0" * lines.MAX_LINE)) == []
+    assert parser.feed(line_with_crc(WORN_BODY + b"," + b"0" * lines.MAX_LINE)) == []
+    assert parser.counters.form_errors == 0, "cut before it was a line"
     assert parser.feed(lines.encode_line(EXAMPLE)) == [EXAMPLE]
 
 
@@ -143,8 +186,9 @@ def test_enable_lines_are_byte_exact(on: bool, n: int, body: bytes) -> None:
     assert lines.encode_enable(on, n) == line_with_crc(body)
 
 
-def test_one_line_costs_at_most_30_microseconds() -> None:
-    stream = [lines.encode_line(SensorLine(n & 0xFFFF, n * 5, 0x3F, 800 + n % 7, 790, -833)) for n in range(200)]
+@pytest.mark.parametrize("trunk", [(), (12, -2048, 77, -3, 40, 0)])
+def test_one_line_costs_at_most_30_microseconds(trunk: tuple[int, ...]) -> None:
+    stream = [lines.encode_line(SensorLine(n & 0xFFFF, n * 5, 0x3F, 800 + n % 7, 790, -833, trunk)) for n in range(200)]
     best_s = min(parse_time_s(stream) for _ in range(40))
     assert best_s / len(stream) <= 30e-6
 

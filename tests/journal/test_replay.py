@@ -14,7 +14,7 @@ from journal_toy import CONF, OPTIONS, SCHEMA, START_S, Conf, In, Memory, Out, S
 
 from treadctl.core import controller
 from treadctl.core.controller import Inputs, Output, State
-from treadctl.core.sample import Channel, ChannelId, Quality, Sample
+from treadctl.core.sample import Channel, ChannelId, Quality, Sample, TrunkMotion
 from treadctl.core.session import SessionState
 from treadctl.errors import TreadctlError
 from treadctl.journal import JournalWriter, MachineInfo, Schema, WriterOptions, replay, verify
@@ -168,6 +168,7 @@ def strange(sample: Sample) -> Sample:
         rail_left=Channel(odd_nan, math.nan, Quality.GOOD),
         rail_right=Channel(-0.0, -math.inf, Quality.FROZEN),
         heart_rate=Channel(5e-324, 0.0, Quality.GOOD),
+        trunk=Channel(TrunkMotion((0.0, -0.0, odd_nan), (math.inf, 5e-324, -12.5)), 0.01, Quality.GOOD),
     )
 
 

@@ -16,6 +16,7 @@ RECOMMENDED: Final = {
     ChannelId.ATTENDANT: "the attendant has no enabling switch to let go of",
     ChannelId.BELT: "overspeed and wrong direction are judged on the drive's own word",
     ChannelId.HARNESS: "a person hanging in the harness is not seen, and profiles that need a harness are refused",
+    ChannelId.TRUNK: "a loss of balance is seen by the hands alone, which reach the rail 0.3 to 0.5 s after it begins (unverified)",
 }
 
 

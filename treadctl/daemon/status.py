@@ -9,7 +9,7 @@ from treadctl.core.controller import State
 from treadctl.core.interlock import ROWS
 from treadctl.core.motion import measured
 from treadctl.core.requests import start_blockers
-from treadctl.core.sample import BeltMotion, Channel, ChannelId, DriveState, Sample
+from treadctl.core.sample import BeltMotion, Channel, ChannelId, DriveState, Sample, TrunkMotion
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 from treadctl.daemon.lateness import Lateness
 from treadctl.ipc.messages import PROTOCOL
@@ -119,6 +119,8 @@ def _channel(channel: ChannelId, reading: Channel[object]) -> ChannelView:
     value = reading.value
     if isinstance(value, BeltMotion):
         value = value.speed_mps
+    elif isinstance(value, TrunkMotion):
+        value = math.hypot(*value.force_g)  # says the same however the sensor is turned: 1 at rest
     shown = value if isinstance(value, bool | float) else None
     return ChannelView(channel.value, shown, reading.age_s if math.isfinite(reading.age_s) else None, reading.quality.name.lower())
 

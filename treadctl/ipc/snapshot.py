@@ -47,7 +47,10 @@ class RailsView:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """One measured channel. A contact is a bool (closed = true), a level a float, the belt its speed in m/s. `quality` is the name in lower case."""
+    """One measured channel. A contact is a bool (closed = true), a level a float, the belt its speed in m/s, the trunk the size of its force in g.
+
+    `quality` is the name in lower case.
+    """
 
     id: str
     value: bool | float | None

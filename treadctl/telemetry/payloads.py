@@ -6,10 +6,9 @@ import json
 import math
 from typing import Any
 
+from treadctl.core.sample import CONTACT_CHANNELS
 from treadctl.ipc.messages import Event
 from treadctl.ipc.snapshot import Snapshot
-
-_LEVELS = frozenset({"rail_left", "rail_right", "heart_rate"})
 
 
 def encode(body: object) -> bytes:
@@ -66,7 +65,7 @@ def telemetry(snapshot: Snapshot, at_utc: str, sequence: int, dropped: int) -> d
         },
         "rails": {"left_n": rails.left_n, "right_n": rails.right_n, "left_age_s": rails.left_age_s, "right_age_s": rails.right_age_s},
         "heart_rate_per_min": heart_rate,
-        "contacts": {c.id: c.value for c in snapshot.channels if c.id not in _LEVELS and c.id != "belt"},
+        "contacts": {c.id: c.value for c in snapshot.channels if c.id in CONTACT_CHANNELS},
         "loop": {"lateness_p99_s": loop.lateness_p99_s, "lateness_max_s": loop.lateness_max_s, "ticks": loop.ticks},
         "links": {v.name: {"exchanges": v.exchanges, "timeouts": v.timeouts, "mismatches": v.mismatches, "reconnects": v.reconnects} for v in snapshot.links},
         "dropped": dropped,

@@ -9,7 +9,7 @@ from treadctl.core.sample import ChannelId, Quality
 from treadctl.ports import ChannelReading, Clock, LinkStats, SensorFrame
 from treadctl_drivers._enable import RENEW_S, EnableLease
 from treadctl_drivers._line import ByteLink, Line, LineUser
-from treadctl_drivers._signal import BeltScaler, rail_scaler
+from treadctl_drivers._signal import BeltScaler, TrunkScaler, rail_scaler
 from treadctl_drivers.sensor_board.config import SensorBoardConfig
 from treadctl_drivers.sensor_board.lines import INPUT_BITS, LineParser, SensorLine, encode_enable
 from treadctl_drivers.sensor_board.timeline import BoardTimeline, Verdict
@@ -42,6 +42,7 @@ class SensorBoard:
         self._left = rail_scaler(ChannelId.RAIL_LEFT, rails.left, self._channels, config.frozen_after_s)
         self._right = rail_scaler(ChannelId.RAIL_RIGHT, rails.right, self._channels, config.frozen_after_s)
         self._belt = BeltScaler(config.belt_max_mps, config.belt_frozen_after_s) if ChannelId.BELT in self._channels else None
+        self._trunk = TrunkScaler(config.trunk) if config.trunk is not None and ChannelId.TRUNK in self._channels else None
 
     @property
     def channels(self) -> frozenset[ChannelId]:
@@ -89,7 +90,7 @@ class SensorBoard:
         """The port was opened: what came before says nothing about the order, time or movement of what comes."""
         self._parser.reset()
         self._timeline.reset()
-        for scaler in (self._left, self._right, self._belt):
+        for scaler in (self._left, self._right, self._belt, self._trunk):
             if scaler is not None:
                 scaler.reset()
         self._link = link
@@ -119,4 +120,6 @@ class SensorBoard:
             readings.append(self._right.reading(line.rail_right, at_s))
         if self._belt is not None:
             readings.append(self._belt.reading(line.belt_mm_per_s, at_s))
+        if self._trunk is not None:
+            readings.append(self._trunk.reading(line.trunk, at_s))
         return SensorFrame(at_s, tuple(readings))

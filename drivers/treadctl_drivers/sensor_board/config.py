@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from treadctl_drivers._signal import RailsConfig
+from treadctl_drivers._signal import RailsConfig, TrunkConfig
 
-BoardChannel = Literal["cord_a", "cord_b", "estop", "attendant", "harness", "enable_feedback", "rail_left", "rail_right", "belt"]
+BoardChannel = Literal["cord_a", "cord_b", "estop", "attendant", "harness", "enable_feedback", "rail_left", "rail_right", "belt", "trunk"]
 
 
 class SensorBoardConfig(BaseModel):
@@ -26,13 +26,16 @@ class SensorBoardConfig(BaseModel):
         le=60.0,
         description="a belt speed other than zero that has not moved for so long is frozen, s; leave out where it is too coarse to move",
     )
+    trunk: TrunkConfig | None = Field(default=None, description="scaling of the inertial sensor worn at the waist; needed for trunk, which S2 lines carry")
 
     @model_validator(mode="after")
-    def _rails_are_scaled(self) -> Self:
+    def _what_is_taken_is_scaled(self) -> Self:
         if len(set(self.channels)) != len(self.channels):
             raise ValueError("a channel is listed twice")
         if "rail_left" in self.channels and self.rails.left is None:
             raise ValueError("channel rail_left needs rails.left")
         if "rail_right" in self.channels and self.rails.right is None:
             raise ValueError("channel rail_right needs rails.right")
+        if "trunk" in self.channels and self.trunk is None:
+            raise ValueError("channel trunk needs trunk.g_per_count and trunk.dps_per_count")
         return self

@@ -1,4 +1,4 @@
-"""Codec of the sensor line protocol, version 1 (docs/reference/sensor-line-protocol.md). Sans-I/O: bytes in, sensor lines out."""
+"""Codec of the sensor line protocol, lines S1 and S2 (docs/reference/sensor-line-protocol.md). Sans-I/O: bytes in, sensor lines out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Final
 
 from treadctl.core.sample import ChannelId
 
-MAX_LINE: Final = 120
+MAX_LINE: Final = 160
+"""Bytes before the LF. The longest S2 line, with nine digits and a sign in each of its nine counts, has 130 (S1: 64); usual ones up to 80 and 45."""
+TRUNK_COUNTS: Final = 6
 SEQ_MODULUS: Final = 1 << 16
 T_MODULUS: Final = 1 << 32
 INPUT_BITS: Final = {
@@ -23,7 +25,9 @@ INPUT_BITS: Final = {
 """The bit of each contact in the inputs field; 1 = closed = healthy."""
 
 _COUNT: Final = rb"(-?[0-9]{1,9}|!)"
-_BODY: Final = re.compile(rb"S1,([0-9]{1,5}),([0-9]{1,10}),([0-9A-F]{4})," + _COUNT + b"," + _COUNT + b"," + _COUNT)
+_FIELDS: Final = rb",([0-9]{1,5}),([0-9]{1,10}),([0-9A-F]{4})" + 3 * (b"," + _COUNT)
+_BODY: Final = re.compile(b"S1" + _FIELDS)
+_TRUNK_BODY: Final = re.compile(b"S2" + _FIELDS + TRUNK_COUNTS * (b"," + _COUNT))
 _CRC: Final = re.compile(rb"[0-9A-F]{4}")
 
 
@@ -34,7 +38,10 @@ def crc16(data: bytes | bytearray | memoryview) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SensorLine:
-    """One line whose CRC and form are right. Counts are raw; None = the board reports a converter fault or a broken wire."""
+    """One line whose CRC and form are right. Counts are raw; None = the board reports a converter fault, a broken wire or a lost radio link.
+
+    `trunk` holds force x, y, z and rate x, y, z of the worn sensor where the line is an S2, and nothing where it is an S1.
+    """
 
     seq: int
     t_ms: int
@@ -42,6 +49,7 @@ class SensorLine:
     rail_left: int | None
     rail_right: int | None
     belt_mm_per_s: int | None
+    trunk: tuple[int | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -117,14 +125,14 @@ class LineParser:
 
 
 def _sensor_line(body: bytes) -> SensorLine | None:
-    match = _BODY.fullmatch(body)
+    match = (_TRUNK_BODY if body.startswith(b"S2") else _BODY).fullmatch(body)
     if match is None:
         return None
-    seq_text, t_text, inputs, left, right, belt = match.groups()
+    seq_text, t_text, inputs, left, right, belt, *trunk = match.groups()
     seq, t_ms = int(seq_text), int(t_text)
     if seq >= SEQ_MODULUS or t_ms >= T_MODULUS:
         return None
-    return SensorLine(seq, t_ms, int(inputs, 16), _count(left), _count(right), _count(belt))
+    return SensorLine(seq, t_ms, int(inputs, 16), _count(left), _count(right), _count(belt), tuple([_count(text) for text in trunk]))
 
 
 def _count(text: bytes) -> int | None:
@@ -139,6 +147,6 @@ def encode_enable(on: bool, n: int) -> bytes:
 
 def encode_line(line: SensorLine) -> bytes:
     """A sensor line as the board sends it. For simulated boards and tests."""
-    counts = ",".join("!" if count is None else str(count) for count in (line.rail_left, line.rail_right, line.belt_mm_per_s))
-    body = f"S1,{line.seq},{line.t_ms},{line.inputs:04X},{counts}".encode("ascii")
+    counts = ",".join("!" if count is None else str(count) for count in (line.rail_left, line.rail_right, line.belt_mm_per_s, *line.trunk))
+    body = f"{'S2' if line.trunk else 'S1'},{line.seq},{line.t_ms},{line.inputs:04X},{counts}".encode("ascii")
     return b"$%b*%04X\n" % (body, crc16(body))

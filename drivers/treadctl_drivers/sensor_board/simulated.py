@@ -13,13 +13,17 @@ ALL_CLOSED: Final = 0x3F
 
 
 class SimulatedBoard:
-    """The board. `line(now_s)` is the next line it sends; `noise` moves the rail counts by one count, as a living converter does."""
+    """The board. `line(now_s)` is the next line it sends; `noise` moves rail and trunk counts by one count, as a living converter does.
+
+    `trunk` empty = no worn sensor: S1 lines; six counts = S2 lines.
+    """
 
     def __init__(self) -> None:
         self.inputs = ALL_CLOSED
         self.rail_left: int | None = 800
         self.rail_right: int | None = 800
         self.belt_mm_per_s: int | None = 0
+        self.trunk: tuple[int | None, ...] = ()
         self.noise = True
         self.seq = 0
         self.enable_lines: list[tuple[float, bool, int]] = []
@@ -51,4 +55,5 @@ class SimulatedBoard:
         flicker = self.seq % 2 if self.noise else 0
         left = None if self.rail_left is None else self.rail_left + flicker
         right = None if self.rail_right is None else self.rail_right - flicker
-        return encode_line(SensorLine(self.seq, int(now_s * 1000) % T_MODULUS, self.inputs, left, right, self.belt_mm_per_s))
+        trunk = tuple(None if count is None else count + flicker for count in self.trunk)
+        return encode_line(SensorLine(self.seq, int(now_s * 1000) % T_MODULUS, self.inputs, left, right, self.belt_mm_per_s, trunk))

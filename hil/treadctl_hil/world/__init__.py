@@ -9,6 +9,7 @@ from treadctl_hil.world.params import (
     DriveParams,
     RailParams,
     RunnerParams,
+    TrunkParams,
     WorldParams,
     home_machine,
     lab_machine,
@@ -16,9 +17,10 @@ from treadctl_hil.world.params import (
 )
 from treadctl_hil.world.rails import Rails
 from treadctl_hil.world.runner import Posture, Runner
+from treadctl_hil.world.trunk import Trunk
 from treadctl_hil.world.world import World
 
 __all__ = [
     "CONTACT_NAMES", "STEP_S", "BeltParams", "ContactParams", "Contacts", "DriveFaults", "DriveParams", "DrivePlant", "OrderKind", "Posture", "RailParams",
-    "Rails", "Runner", "RunnerParams", "World", "WorldEvent", "WorldParams", "home_machine", "lab_machine", "with_table",
+    "Rails", "Runner", "RunnerParams", "Trunk", "TrunkParams", "World", "WorldEvent", "WorldParams", "home_machine", "lab_machine", "with_table",
 ]

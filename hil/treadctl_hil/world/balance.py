@@ -27,7 +27,7 @@ _DAMP: Final = 9.0
 class Balance:
     """The lean of somebody who has lost balance: `lean_rad`, stepped every few milliseconds until it returns "recovered" or "down"."""
 
-    __slots__ = ("_follow_mps", "_grip_bw", "_hopeless", "_lag_m", "_legs_from_s", "_tau2", "lean_rad", "rate_rad_per_s")
+    __slots__ = ("_follow_mps", "_grip_bw", "_hopeless", "_lag_m", "_legs_from_s", "_tau2", "accel_rad_per_s2", "lean_rad", "rate_rad_per_s")
 
     def __init__(self, tau_s: float) -> None:
         self._tau2 = tau_s * tau_s
@@ -37,11 +37,13 @@ class Balance:
         self._legs_from_s = 0.0
         self.lean_rad = 0.0
         self.rate_rad_per_s = 0.0
+        self.accel_rad_per_s2 = 0.0
 
     def begin(self, lean_rad: float, rate_rad_per_s: float, grip_bw: float, legs_from_s: float, speed_mps: float = 0.0, hopeless: bool = False) -> None:
         """Start from this lean at this belt speed. `grip_bw`: the strength of the grab to come; `hopeless`: nothing will help (a faint)."""
         self.lean_rad = lean_rad
         self.rate_rad_per_s = rate_rad_per_s
+        self.accel_rad_per_s2 = 0.0
         self._grip_bw = grip_bw
         self._legs_from_s = legs_from_s
         self._hopeless = hopeless
@@ -61,14 +63,15 @@ class Balance:
             accel -= max(0.0, min(able, _STIFF * tipping + _DAMP * rate))
         self.rate_rad_per_s = rate = rate + accel * dt_s
         self.lean_rad = lean = lean + rate * dt_s
+        self.accel_rad_per_s2 = accel
         if lean < 0.0:  # bent over the rail nobody leans the other way
-            self.lean_rad = self.rate_rad_per_s = lean = rate = 0.0
+            self.lean_rad = self.rate_rad_per_s = self.accel_rad_per_s2 = lean = rate = 0.0
             tipping = self._lag_m / _LENGTH_M
         if lean >= DOWN_RAD:
             self.lean_rad = math.pi / 2.0
-            self.rate_rad_per_s = 0.0
+            self.rate_rad_per_s = self.accel_rad_per_s2 = 0.0
             return "down"
         if not self._hopeless and now_s > self._legs_from_s and tipping < 0.08 and abs(rate) < 0.4:
-            self.lean_rad = self.rate_rad_per_s = 0.0
+            self.lean_rad = self.rate_rad_per_s = self.accel_rad_per_s2 = 0.0
             return "recovered"
         return "falling"

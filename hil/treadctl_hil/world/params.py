@@ -74,6 +74,44 @@ class RailParams:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkParams:
+    """An inertial sensor in a belt at the waist, and how much of the gait is felt there.
+
+    Sizes of the gait marked [M] are such that walking at 0.77 and 1.3 m/s, whose step frequencies are the median ones of slow and of quick walking in
+    a public set of waist recordings (SisFall, young adults, 200 Hz), has about the spread of force and rate recorded there.
+    """
+
+    mount_roll_deg: float = 100.0  # how the sensor is turned against the trunk (x forward, y left, z up): about x, then y, then z; arbitrary
+    mount_pitch_deg: float = -15.0
+    mount_yaw_deg: float = 35.0
+    g_per_count: float = 16.0 / 32768.0  # 16 bits over 16 g …
+    dps_per_count: float = 2000.0 / 32768.0  # … and 2000 degrees/s
+    full_scale_counts: int = 32767
+    force_noise_g: float = 0.004  # standard deviation [U]
+    rate_noise_dps: float = 0.15  # [U]
+    force_bias_g: float = 0.02  # standard deviation of what is drawn once for each axis [U]
+    rate_bias_dps: float = 0.8  # [U]
+    ripple_per_mps2: float = 0.9  # walking, the hips move more than the mass centre: the feet's force, times 1 + this times speed squared [M]
+    ripple_most: float = 3.0  # but not more than that
+    lateral_g_per_mps: float = 0.09  # at stride frequency, half of it at three times that [M]
+    yaw_dps_per_mps: float = 36.0  # at stride frequency, four tenths of it at three times that [M]
+    roll_dps_per_mps: float = 12.0  # at stride frequency, twice that at three times the frequency [M]
+    pitch_dps_per_mps: float = 16.0  # at step frequency, half of it at twice that [M]
+    footfall_g_per_mps: float = 0.25  # a landing foot shakes the hips: upward force …
+    footfall_dps_per_mps: float = 45.0  # … and pitch [M]
+    footfall_hz: float = 9.0  # [U]
+    footfall_decay_s: float = 0.05  # [U]
+    gait_most_mps: float = 1.6  # sway and rates grow no further beyond this speed [M: jogging]
+    step_spread: float = 0.10  # standard deviation of all this from step to step, as a share [U]
+    sway_deg: float = 0.4  # of somebody standing, slower than once in two seconds [U]
+    hip_height_m: float = 0.95  # as for the fall of the whole person [D]
+    onset_s: float = 0.15  # over which a loss of balance turns the trunk to its first lean [U]
+    impact_s: float = 0.06  # hips on the belt: from their speed to rest [U]
+    catch_s: float = 0.30  # hips in the harness [U]
+    trip_g: float = 0.8  # caught foot and hard landing of a stumble, 60 ms each [U]
+
+
+@dataclass(frozen=True, slots=True)
 class ContactParams:
     """Switches. Bounce is drawn for each change."""
 
@@ -96,6 +134,7 @@ class WorldParams:
     drive: DriveParams = field(default_factory=DriveParams)
     runner: RunnerParams = field(default_factory=RunnerParams)
     rails: RailParams = field(default_factory=RailParams)
+    trunk: TrunkParams = field(default_factory=TrunkParams)
     contacts: ContactParams = field(default_factory=ContactParams)
     command_latency: LatencySetting = 0.03
 

@@ -19,6 +19,7 @@ _UPRIGHT: Final = frozenset({"standing", "walking", "running"})
 _LOOK_S: Final = STEP_S * SLOW_STEPS
 _WALK_FROM_MPS: Final = 0.10
 _HOME: Final = 0.45  # where a person likes to be, as a share of the deck from the console
+STUMBLE_LEAN_DEG: Final = 11.0  # furthest lean of a missed step
 _CONSOLE_M: Final = 0.15  # the body meets the console or the front rail
 
 
@@ -57,11 +58,13 @@ class Runner:
         "facing",
         "fx_n",
         "fz_n",
+        "gait_mps",
         "hanging",
         "phase",
         "position_m",
         "posture",
         "speed_mps",
+        "steps",
     )
 
     def __init__(self, params: RunnerParams, deck_length_m: float, rng: random.Random, clock: Clock) -> None:
@@ -85,6 +88,8 @@ class Runner:
         self._left_step = False
         self._running = self._backward = False
         self._scale = self._weight_n
+        self.steps = 0  # begun so far
+        self.gait_mps = 0.0  # belt speed, magnitude, to which the present step was fitted
         self._take_gait(0.0)
         self.facing: FacingName = params.facing
         self.posture: Posture = "off"
@@ -182,7 +187,7 @@ class Runner:
         """Lean of the trunk along the direction of travel, degrees."""
         lean = math.degrees(self._balance.lean_rad)
         if self.posture == "stumbling":
-            lean += 11.0 * math.sin(math.pi * min(1.0, (self._clock.now_s - self._stumble_from_s) / (self._stumble_until_s - self._stumble_from_s)))
+            lean += STUMBLE_LEAN_DEG * math.sin(math.pi * self.stumble_course[0])
         if self.posture in _STEPPING:
             lean += 2.0 * math.sin(2.0 * math.pi * self.phase)
         return lean
@@ -192,12 +197,52 @@ class Runner:
         """Lean of somebody falling or down; 0 while upright."""
         return self._balance.lean_rad
 
+    @property
+    def lean_motion(self) -> tuple[float, float]:
+        """Rate (rad/s) and acceleration (rad/s²) of that lean; nothing while nobody is falling."""
+        return (self._balance.rate_rad_per_s, self._balance.accel_rad_per_s2) if self.posture == "losing_balance" else (0.0, 0.0)
+
+    @property
+    def stumble_course(self) -> tuple[float, float]:
+        """How far a stumble has come, 0 to 1, and how long it takes, s; means something only while stumbling."""
+        whole_s = self._stumble_until_s - self._stumble_from_s
+        return (min(1.0, (self._clock.now_s - self._stumble_from_s) / whole_s) if whole_s else 1.0), whole_s
+
+    @property
+    def stepping(self) -> bool:
+        """The feet are moving in a gait."""
+        return self.posture in _STEPPING
+
+    @property
+    def running(self) -> bool:
+        """The present gait has a flight."""
+        return self._running
+
+    @property
+    def step_hz(self) -> float:
+        """Steps per second of the present step."""
+        return self._gait_hz
+
+    @property
+    def stride(self) -> float:
+        """Phase of the present stride (two steps, the left foot's first), 0 to 1."""
+        return 0.5 * (self.phase + (0.0 if self._left_step else 1.0))
+
+    @property
+    def against_console(self) -> bool:
+        """As far forward as the console lets anybody."""
+        return self.position_m <= _CONSOLE_M
+
+    @property
+    def load_bw(self) -> tuple[float, float]:
+        """What the feet do in body weights: vertical, and fore-aft positive against the belt's motion; the person is pushed the other way."""
+        return self.fz_n / self._weight_n, self.fx_n / self._weight_n
+
     def hand_loads_n(self) -> tuple[float, float]:
         """Load of the left and the right hand now."""
         if self._loads_step != self._clock.steps:
             self._loads_step = self._clock.steps
-            stride = 0.5 * (self.phase + (0.0 if self._left_step else 1.0))
-            self._loads = self._hands.loads_n(self._clock.now_s, stride, self.posture in _STEPPING)
+            self._loads = self._hands.loads_n(self._clock.now_s, self.stride, self.posture in _STEPPING)
         return self._loads
 
     # Physics
@@ -254,6 +299,7 @@ class Runner:
         self.posture = "running" if self._running else "walking"
 
     def _take_gait(self, speed_mps: float) -> None:
+        self.gait_mps = speed_mps
         gait = gait_at(speed_mps, self._backward, self._running)
         self._gait_hz = gait.step_hz * (1.0 + self._rng.gauss(0.0, 0.015))
         self._vertical, self._fore_aft = gait.vertical_bw, gait.fore_aft_bw
@@ -261,6 +307,7 @@ class Runner:
     def _next_step(self, belt_mps: float) -> None:
         """The other foot lands: a little sooner or later, harder or softer than the last."""
         self._left_step = not self._left_step
+        self.steps += 1
         self._take_gait(abs(belt_mps))
         share = self._foot_share if self._left_step else 2.0 - self._foot_share
         self._scale = self._weight_n * share * (1.0 + self._rng.gauss(0.0, 0.02))

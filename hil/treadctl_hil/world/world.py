@@ -13,13 +13,14 @@ from treadctl_hil.world.drive import DrivePlant
 from treadctl_hil.world.params import WorldParams
 from treadctl_hil.world.rails import Rails
 from treadctl_hil.world.runner import Runner
+from treadctl_hil.world.trunk import Trunk
 
 _STANDING_CLIP_M: Final = 1.0  # the clip at the waist; the cord's switch hangs at the same height
 _LYING_CLIP_M: Final = 0.2
 
 
 class World:
-    """Belt, drive, person, rails and contacts, integrated in steps of 1 ms by `advance(to_s)`.
+    """Belt, drive, person, rails, waist sensor and contacts, integrated in steps of 1 ms by `advance(to_s)`.
 
     Instants are in the seconds of the clock whose value `start_s` was at the start. The same parameters, seed, orders and instants give the
     same world, bit for bit. Nothing here is safe for several threads.
@@ -27,7 +28,7 @@ class World:
 
     def __init__(self, params: WorldParams, seed: int, start_s: float) -> None:
         rng = random.Random(seed)  # noqa: S311 - a simulation wants repeatable numbers
-        drive_rng, runner_rng, rails_rng, contacts_rng = (random.Random(rng.getrandbits(64)) for _ in range(4))  # noqa: S311 - as above
+        drive_rng, runner_rng, rails_rng, contacts_rng, trunk_rng = (random.Random(rng.getrandbits(64)) for _ in range(5))  # noqa: S311 - as above
         self.params = params
         self._start_s = start_s
         self._clock = Clock(start_s)
@@ -35,6 +36,7 @@ class World:
         self.drive = DrivePlant(params.drive, params.belt.inertia_kg, params.command_latency, drive_rng, self._clock)
         self.runner = Runner(params.runner, params.belt.deck_length_m, runner_rng, self._clock)
         self.rails = Rails(params.rails, self.runner, rails_rng, self._clock)
+        self.trunk = Trunk(params.trunk, self.runner, trunk_rng, self._clock)
         self.contacts = Contacts(params.contacts, contacts_rng, self._clock)
         self._cord_m = params.contacts.cord_pull_fraction * params.belt.deck_length_m
 
@@ -78,6 +80,7 @@ class World:
 
     def _look(self, speed_mps: float) -> None:
         self.runner.look(speed_mps)
+        self.trunk.look(speed_mps)
         self.belt.look()
         if self.contacts.cord_clipped and self.runner.posture != "off":
             self._pull_cord_if_taut()
