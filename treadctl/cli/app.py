@@ -16,7 +16,7 @@ from treadctl.cli import doctor, explain, session, status
 from treadctl.cli.common import BAD_INPUT, OK, REFUSED, exit_code_of, say_error
 from treadctl.errors import TreadctlError
 
-GROUPS: Final = ("profile", "journal", "bench", "docs")  # modules of this package that offer `app`
+GROUPS: Final = ("profile", "journal", "bench", "detector", "docs")  # modules of this package that offer `app`
 COMMANDS: Final = ("demo",)  # modules of this package that offer `command`
 MOUNTED: Final = (*GROUPS, *COMMANDS)
 

@@ -15,6 +15,8 @@ from treadctl.config.problems import first_problem, validate
 from treadctl.config.registry import InstalledRegistry, Registry
 from treadctl.config.sections import DaemonSection, DeviceTable, EnableSection, LimitsSection, LinkTable, MachineFile, MachineSection, SafetySection
 from treadctl.config.toml_file import TomlFile, join_place, read_toml
+from treadctl.config.tuning import SHIPPED, Tuning, load_tuning
+from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
 from treadctl.core.setup import Setup
@@ -61,6 +63,7 @@ class MachineConfig:
     enable: EnableSection
     daemon: DaemonSection
     fitted: frozenset[ChannelId]
+    tuning: Tuning | None  # of the waist sensor, where one is fitted
 
     @property
     def name(self) -> str:
@@ -91,7 +94,8 @@ class MachineConfig:
             watchdog_limit_s=safety.drive_watchdog_limit_s,
             stop_confirm_limit_s=safety.stop_confirm_limit_s,
             stop_reaction_s=safety.stop_reaction_s,
-            rails=safety.rails.core(),
+            detectors=DetectorThresholds(rails=safety.rails.core()),
+            trunk_tuning=self.tuning.core if self.tuning is not None else None,
         )
 
     def remarks(self) -> tuple[str, ...]:
@@ -117,6 +121,8 @@ def load_machine(path: Path | str, registry: Registry | None = None) -> MachineC
     _check_references(file, devices, fitted, source)
     _check_agreement(file, drive, source)
     _check_wire(links[drive.link], devices, file.safety.drive_age_limit_s, source)
+    named = file.safety.trunk_tuning
+    tuning_path = SHIPPED if named is None else source.path.parent / named  # an absolute name stays itself
     return MachineConfig(
         path=source.path,
         sha256=source.sha256,
@@ -129,6 +135,7 @@ def load_machine(path: Path | str, registry: Registry | None = None) -> MachineC
         enable=file.enable,
         daemon=file.daemon,
         fitted=fitted,
+        tuning=load_tuning(tuning_path) if ChannelId.TRUNK in fitted else None,
     )
 
 

@@ -105,6 +105,9 @@ class SafetySection(Strict):
         description="delay from a stop command to the belt slowing, s, as commissioned; the default is the longest seen on a laboratory treadmill, rounded up",
     )
     rails: RailSection = Field(default_factory=RailSection, description="thresholds of the imbalance detector")
+    trunk_tuning: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="tuning file of the waist sensor's detector, as written by `treadctl detector fit`; left out: the shipped one"
+    )
 
     @model_validator(mode="after")
     def _proof_of_contacts(self) -> Self:

@@ -8,9 +8,9 @@ from typing import Final
 
 from treadctl.core import motion as motions
 from treadctl.core import ramp as ramps
-from treadctl.core.imbalance import rails as handrails
-from treadctl.core.imbalance.rails import RailState
-from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.imbalance.balance import Balance, Scene, begin, watch
+from treadctl.core.imbalance.trunk import Trust
+from treadctl.core.imbalance.verdict import Imbalance, Level
 from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, release, verdict
 from treadctl.core.messages import DriveMode, DriveOrder, Reply, Request
 from treadctl.core.motion import Motion
@@ -24,6 +24,7 @@ from treadctl.core.session import MOVING, Event, SessionState, follow
 from treadctl.core.setup import Setup
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 
+SETTLED_MPS: Final = 0.01  # of the command from what the belt should have followed: no ramp any more
 FOLLOW_TAU_S: Final = 0.3  # how a belt lags its command, for judging "following"
 DISMOUNT_S: Final = 5.0  # torque holds the belt still this long after a normal end, while the person steps off
 SLOWED: Final = 0.5  # SLOW leads to this part of the segment's speed
@@ -56,6 +57,7 @@ class Output:
     segment: int | None
     elapsed_s: float
     prompts: tuple[PromptKind, ...]
+    balance: Level
     imbalance: Imbalance
 
 
@@ -69,7 +71,7 @@ class State:
     order: DriveOrder
     causes: tuple[Cause, ...] = ()
     motion: Motion = Motion()
-    rails: RailState = RailState()
+    balance: Balance = Balance()
     walk: Walk = Walk()
     ramp: Ramp = ramps.REST
     expected_mps: float = 0.0
@@ -82,6 +84,7 @@ class State:
     still_steps: int = 0
     ended_at_s: float = 0.0
     cords_apart_since_s: float | None = None
+    capped: bool = False  # this segment is walked below the speed of somebody whose gait is not known
 
 
 def initial_state(setup: Setup, now_s: float) -> State:
@@ -104,7 +107,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     motion = motions.follow(state.motion, fastest, now, dt, setup.standstill_mps, commanded)
     bad = motions.untrusted(sample, setup)
     seen_open, proven, proven_at_s = _prove(state, sample, now)
-    rails = _watch_rails(state, sample, now)
+    balance = _watch(state, sample, now)
     status = sample.drive.status.fresh(setup.drive_age_limit_s)
     powered = status is not None and status.state in {DriveState.ENABLED, DriveState.STOPPING}
     asked = stops_among(inputs.requests)
@@ -113,7 +116,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now, setup.sensor_age_limit_s)
     apart_s = 0.0 if apart_since is None else now - min(sample.cord_a.age_s, sample.cord_b.age_s) - apart_since
     view = View(
-        setup, sample, walk.person if walking else None, state.order, state.enable, rails, _hands(state), walk.answers,
+        setup, sample, walk.person if walking else None, state.order, state.enable, balance, _hands(state), walk.answers,
         clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, apart_s, proven, bad,
         fastest, slowest, direction, motion.slope_mps2, state.expected_mps, walk.limits or setup.limits, powered,
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
@@ -127,7 +130,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     granted = serve(session, walk, causes, motion, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
     if walk.arm is not state.walk.arm:
-        rails = RailState()  # perhaps another person: the hold is learnt anew
+        balance = begin(walk.arm.gait if walk.arm is not None else None)  # perhaps another person: hold and gait are learnt anew
     if granted.reset:
         causes = acknowledge(causes)
     if granted.resumed:
@@ -138,6 +141,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         session = follow(session, walk.block_event)
 
     walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
+    capped = _cap(state, walk.segment)
     ended_at_s = now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s
     enable, mode = _power(session, mode, state, causes, action, motion.settled, now - ended_at_s)
     order = _order(state.order, mode, ramp, direction_now, _grade(state, walk, status, dt))
@@ -151,12 +155,14 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         expected = 0.0
 
     after = State(
-        setup, now, session, order, causes, motion, rails, walk, ramp, expected, enable,
+        setup, now, session, order, causes, motion, balance, walk, ramp, expected, enable,
         now if changed else state.order_at_s, stop_from if changed and state.order.mode is DriveMode.RUN else state.stop_from_mps,
-        seen_open, proven, proven_at_s, still_steps, ended_at_s, apart_since,
+        seen_open, proven, proven_at_s, still_steps, ended_at_s, apart_since, capped,
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
-    output = Output(order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, rails.verdict)
+    output = Output(
+        order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, balance.level, balance.reason
+    )  # fmt: skip
     return after, output
 
 
@@ -176,19 +182,24 @@ def _prove(state: State, sample: Sample, now_s: float) -> tuple[frozenset[Channe
     return seen, proven, now_s
 
 
-def _watch_rails(state: State, sample: Sample, now_s: float) -> RailState:
-    """The imbalance detector fed with this step's hand loads; quiet while nobody is being moved."""
-    person = state.walk.person
+def _watch(state: State, sample: Sample, now_s: float) -> Balance:
+    """The detectors of lost balance fed with this step's measurements; quiet while nobody is being moved."""
+    person, setup = state.walk.person, state.setup
     if person is None or state.session not in WALKING or not (person.mass_kg > 0.0):
-        return RailState(state.rails.baseline) if person is not None else RailState()
-    limit = state.setup.sensor_age_limit_s
-    left, right = sample.rail_left.fresh(limit), sample.rail_right.fresh(limit)
-    if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
-        return state.rails
-    percent = 100.0 / (person.mass_kg * STANDARD_GRAVITY_MPS2)
-    at_s = now_s - min(sample.rail_left.age_s, sample.rail_right.age_s)
+        return state.balance.rested() if person is not None else Balance()
+    ramping = state.ramp.acceleration_mps2 != 0.0 or abs(state.ramp.speed_mps - state.expected_mps) > SETTLED_MPS or state.session is SessionState.STOPPING
     learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1
-    return handrails.update(state.rails, at_s, left * percent, right * percent, _hands(state), learning, state.setup.rails)
+    scene = Scene(now_s, person.mass_kg, _hands(state), learning, state.expected_mps, ramping, setup.sensor_age_limit_s)
+    return watch(state.balance, sample, scene, ChannelId.TRUNK in setup.fitted, setup.trunk_tuning, setup.detectors)
+
+
+def _cap(state: State, segment: int) -> bool:
+    """Whether this segment keeps below the speed of somebody whose gait is not known. Decided as a segment begins, so that no belt speeds up within one."""
+    if ChannelId.TRUNK not in state.setup.fitted:
+        return False
+    if segment == state.walk.segment and state.session in MOVING:
+        return state.capped or state.balance.trunk.trust is Trust.LOST
+    return state.balance.trunk.trust is not Trust.PERSONAL
 
 
 def _hands(state: State) -> Hands:
@@ -227,6 +238,8 @@ def _walk_on(
         speed = min(speed, state.ramp.speed_mps)
     if action is Action.SLOW:
         speed = min(state.ramp.speed_mps, SLOWED * speed)
+    if state.capped:
+        speed = min(speed, state.setup.detectors.trunk.uncalibrated_max_mps)
     limits = walk.limits
     ready = powered and state.order.mode is DriveMode.RUN and direction is state.order.direction
     speed = min(speed, limits.max_speed_mps(direction)) if ready else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from treadctl.core.imbalance.calibration import Calibration
 from treadctl.core.limits import Limits
 from treadctl.core.program import Person, Program
 from treadctl.core.prompts import Answer
@@ -51,7 +52,7 @@ class Checklist:
 class ArmOrder:
     """The content of an ARM request: which program, for whom, within which limits of that person, who attends.
 
-    `preflight` holds the sentences that still forbid a start.
+    `preflight` holds the sentences that still forbid a start; `gait` is what is kept of this person's gait, with their consent.
     """
 
     program: Program
@@ -59,6 +60,7 @@ class ArmOrder:
     person_limits: Limits
     checklist: Checklist
     preflight: tuple[str, ...] = ()
+    gait: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from treadctl.core.imbalance.rails import RailState
-from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.imbalance.balance import Balance
+from treadctl.core.imbalance.trunk import Trust
+from treadctl.core.imbalance.verdict import Level
 from treadctl.core.limits import Limits
 from treadctl.core.messages import DriveMode, DriveOrder
 from treadctl.core.motion import credible
@@ -35,7 +36,7 @@ class View:
     person: Person | None
     order: DriveOrder
     enable: bool
-    rails: RailState
+    balance: Balance
     hands: Hands
     answers: tuple[tuple[PromptKind, float], ...]
     clock_ok: bool
@@ -105,8 +106,28 @@ def enable_mismatch(v: View) -> bool:
 
 
 def losing_balance(v: View) -> bool:
-    """The detector says the person, upright, is losing balance."""
-    return v.rails.verdict is not Imbalance.NONE
+    """The detectors say the person, upright, is losing balance."""
+    return v.balance.level >= Level.LOSING_BALANCE
+
+
+def fallen(v: View) -> bool:
+    """The detectors say the person is down, or off the belt."""
+    return v.balance.level is Level.DOWN
+
+
+def unsteady(v: View) -> bool:
+    """The detectors say the person is not steady."""
+    return v.balance.level >= Level.UNSTEADY
+
+
+def trunk_given_up(v: View) -> bool:
+    """The waist sensor was in use and has just been given up."""
+    return v.balance.trunk.given_up
+
+
+def gait_unknown(v: View) -> bool:
+    """A waist sensor belongs to this machine, and it does not yet, or no longer, know this person's gait."""
+    return ChannelId.TRUNK in v.setup.fitted and v.person is not None and v.balance.trunk.trust is not Trust.PERSONAL
 
 
 def person_down(v: View) -> bool:
@@ -288,12 +309,12 @@ def program_finished(v: View) -> bool:
 
 def rails_overloaded(v: View) -> bool:
     """The hands carry too much for too long: fatigue rather than a fall."""
-    return not (v.rails.overload_s <= OVERLOAD_LIMIT_S)
+    return not (v.balance.rails.overload_s <= OVERLOAD_LIMIT_S)
 
 
 def hands_unwanted(v: View) -> bool:
     """The hands hold on where the program wants them off."""
-    return v.hands is Hands.OFF and not (v.rails.left + v.rails.right <= 5.0)
+    return v.hands is Hands.OFF and not (v.balance.rails.left + v.balance.rails.right <= 5.0)
 
 
 def journal_unhealthy(v: View) -> bool:

@@ -143,7 +143,7 @@ def start_blockers(walk: Walk, causes: tuple[Cause, ...], stands: bool, setup: S
 
 
 def _hands_on(setup: Setup, sample: Sample, person: Person) -> bool:
-    least = newton_from_percent_body_weight(setup.rails.contact_percent, person.mass_kg)
+    least = newton_from_percent_body_weight(setup.detectors.rails.contact_percent, person.mass_kg)
     left, right = sample.rail_left.fresh(setup.sensor_age_limit_s), sample.rail_right.fresh(setup.sensor_age_limit_s)
     return left is not None and right is not None and left >= least and right >= least
 

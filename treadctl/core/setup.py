@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from treadctl.core.imbalance.thresholds import RailThresholds
+from treadctl.core.imbalance.calibration import TrunkTuning
+from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
 
@@ -41,7 +42,8 @@ class Setup:
     stop_reaction_s: float = 0.4
     standstill_mps: float = 0.03
     start_hold_s: float = 1.0
-    rails: RailThresholds = RailThresholds()
+    detectors: DetectorThresholds = DetectorThresholds()
+    trunk_tuning: TrunkTuning | None = None
 
 
 @cache

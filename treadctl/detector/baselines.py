@@ -12,17 +12,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from treadctl.core.imbalance.inertia import FEATURES
+from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
-from treadctl.detector.dataset import Recording
-from treadctl.detector.score import REFRACTORY_S
-from treadctl.detector.traces import CALIBRATION_S, judged_from_s
+from treadctl.detector.dataset import Kind, Recording
+from treadctl.detector.score import alarms_above
+from treadctl.detector.traces import CALIBRATION_S, Trace, judged_from_s
 
 Array = NDArray[np.float64]
 
 LIMIT_OF_OWN_MAXIMUM: Final = 1.25
+TWO: Final = (FEATURES.index("speed of fall against its trend"), FEATURES.index("rotation of half a second"))
 FALL_TAU_S: Final = 0.4
-TREND_TAU_S: Final = 2.0
-ROTATION_TAU_S: Final = 0.5
 KFALL_FORCE_G: Final = 0.8
 KFALL_SPEED_MPS: Final = 0.3
 KFALL_TILT_DEG: Final = 25.0
@@ -57,23 +58,26 @@ def lagged(signal: Array, step_s: Array, tau_s: float) -> Array:
     return out
 
 
-def two_features(recording: Recording) -> Array:
-    """(n, 2): the fall-speed proxy, m/s (leaky integral of 1 - |force|, less its trend), and trunk rotation, degrees (leaky integral of the gyroscope)."""
-    step_s = steps_of(recording)
-    lack = (1.0 - np.sqrt((recording.force_g**2).sum(axis=1))) * STANDARD_GRAVITY_MPS2
-    fall = leaky(lack, step_s, FALL_TAU_S)
-    turn = leaky(recording.rate_dps, step_s, ROTATION_TAU_S)
-    return np.stack([fall - lagged(fall, step_s, TREND_TAU_S), np.sqrt((turn**2).sum(axis=1))], axis=1)
+def two_feature_alarms(traces: Sequence[Trace], every_gait: bool, calibration_s: float = CALIBRATION_S) -> list[list[float]]:
+    """Alarms of the two-feature threshold for one person's traces: speed of fall or rotation beyond 1.25 times its own largest in the warm-up.
 
-
-def two_feature_alarms(recordings: Sequence[Recording], calibration_s: float = CALIBRATION_S) -> list[list[float]]:
-    """Alarms of the two-feature threshold for one person's recordings: either feature beyond 1.25 times its own largest in the warm-up gait."""
-    features = [two_features(r) for r in recordings]
-    own = [f[(t >= 1.0) & (t < calibration_s)].max(axis=0) for r, f in zip(recordings, features, strict=True) if r.calibration for t in [r.time_s - r.time_s[0]]]
+    The warm-up is what calibrates our detector, or, with `every_gait`, the first part of every walk and jog (as published: then judge only the rest).
+    """
+    settle_s = TrunkThresholds().settle_s
+    gait = {Kind.WALK, Kind.JOG}
+    own = [
+        t.features[(t.time_s >= settle_s) & (t.time_s < settle_s + calibration_s)][:, TWO].max(axis=0)
+        for t in traces
+        if (t.recording.kind in gait if every_gait else t.recording.calibration)
+    ]
     if not own:
-        return [[] for _ in recordings]
+        return [[] for _ in traces]
     limits = LIMIT_OF_OWN_MAXIMUM * np.max(own, axis=0)
-    return [_onsets(r, (f > limits).any(axis=1), calibration_s) for r, f in zip(recordings, features, strict=True)]
+    found = []
+    for one in traces:
+        from_s = settle_s + calibration_s if every_gait and one.recording.kind in gait else judged_from_s(one.recording, calibration_s)
+        found.append(alarms_above(one.time_s, (one.features[:, TWO] / limits).max(axis=1) - 1.0, from_s))
+    return found
 
 
 def kfall_alarms(recording: Recording, calibration_s: float = CALIBRATION_S) -> list[float]:
@@ -85,7 +89,7 @@ def kfall_alarms(recording: Recording, calibration_s: float = CALIBRATION_S) -> 
     tilted = tilt_deg(recording, step_s) > KFALL_TILT_DEG
     time_s = recording.time_s - recording.time_s[0]
     last_first = np.maximum.accumulate(np.where(first, time_s, -np.inf))
-    return _onsets(recording, tilted & (time_s - last_first <= KFALL_WITHIN_S), calibration_s)
+    return alarms_above(time_s, tilted & (time_s - last_first <= KFALL_WITHIN_S), judged_from_s(recording, calibration_s))
 
 
 def tilt_deg(recording: Recording, step_s: Array) -> Array:
@@ -102,12 +106,3 @@ def tilt_deg(recording: Recording, step_s: Array) -> Array:
         gravity = turned + (force - turned) * (dt / KFALL_COMPLEMENTARY_S)
         out[index] = float(gravity @ start) / max(float(np.linalg.norm(gravity)), 1e-9)
     return np.asarray(np.degrees(np.arccos(np.clip(out, -1.0, 1.0))))
-
-
-def _onsets(recording: Recording, above: NDArray[np.bool_], calibration_s: float) -> list[float]:
-    time_s = recording.time_s - recording.time_s[0]
-    found: list[float] = []
-    for at_s in time_s[above & (time_s >= judged_from_s(recording, calibration_s))]:
-        if not found or at_s - found[-1] >= REFRACTORY_S:
-            found.append(float(at_s))
-    return found

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from treadctl.core.imbalance.calibration import RUN_ABOVE_G, WALK_BELOW_G, Calibration, Peaks, TrunkTuning
 from treadctl.core.imbalance.trunk import CLIP, FULL_INTENSITY_G, LAG_S, MAX_INTENSITY
 from treadctl.detector.dataset import Kind
-from treadctl.detector.score import REFRACTORY_S
+from treadctl.detector.score import alarms_above
 from treadctl.detector.traces import Trace, judged_from_s
 
 Array = NDArray[np.float64]
@@ -27,11 +27,12 @@ Array = NDArray[np.float64]
 POSITIVE_S: Final = (0.5, 0.15)
 QUIET_S: Final = 1.6  # before an impact, nothing of a fall has begun
 NEGATIVE_EVERY_S: Final = 0.04
+COARSE: Final = 3  # times fewer examples where only thresholds are sought
 POSITIVE_EVERY_S: Final = 0.01
 WEIGHTS: Final[Mapping[Kind, float]] = {Kind.STUMBLE: 10.0, Kind.JUMP: 0.3}
 """A stumble looks like a fall that was caught: without this weight it is taken for one. A gentle jump on the spot is not what a belt sees."""
 PENALTY_C: Final = 0.05
-FOLDS: Final = 4
+FOLDS: Final = 3
 MAX_STUMBLES: Final = 0.10  # stopped, among people not fitted on; the goal for new people is 15 %
 STOPS_PER_H: Final = 0.2  # false stops an hour of steady gait that the thresholds stand for
 UNSTEADY_PER_H: Final = 4.0  # false holds an hour
@@ -50,7 +51,7 @@ class Person:
 
 def population(people: Sequence[Person]) -> tuple[Peaks, Peaks]:
     """Other people's limits, walking and running: the geometric means of their own."""
-    found = []
+    found: list[Peaks] = []
     for gait in ("walking", "running"):
         known = [getattr(p.calibration, gait) for p in people if getattr(p.calibration, gait).blocks > 0]
         if not known:
@@ -75,7 +76,7 @@ def expand(inputs: Array) -> Array:
     return np.concatenate([inputs, inputs[:, i] * inputs[:, j]], axis=1)
 
 
-def examples(people: Sequence[Person], limits: Mapping[str, Peaks]) -> tuple[Array, NDArray[np.int_], Array]:
+def examples(people: Sequence[Person], limits: Mapping[str, Peaks], coarse: int) -> tuple[Array, NDArray[np.int_], Array]:
     """Inputs, labels and weights of everybody's samples."""
     parts: list[Array] = []
     labels: list[NDArray[np.int_]] = []
@@ -92,24 +93,24 @@ def examples(people: Sequence[Person], limits: Mapping[str, Peaks]) -> tuple[Arr
             inputs = inputs_of(trace, limits[person.name])
             step_s = float(np.median(np.diff(time_s)))
             begin = int(np.searchsorted(time_s, 1.0))
-            every = max(1, round(NEGATIVE_EVERY_S / step_s))
+            every = max(1, round(coarse * NEGATIVE_EVERY_S / step_s))
             if recording.kind is Kind.FAINT:
                 continue  # slow, without a struggle: it is judged, not taught
             if recording.kind is Kind.FALL:
                 impact_s = time_s[recording.impact]
                 a, b = (max(begin, int(np.searchsorted(time_s, impact_s - s))) for s in POSITIVE_S)
-                add(inputs[a : b : max(1, round(POSITIVE_EVERY_S / step_s))], 1, 1.0)
+                add(inputs[a : b : max(1, round(coarse * POSITIVE_EVERY_S / step_s))], 1, 1.0)
                 add(inputs[begin : max(begin + 1, int(np.searchsorted(time_s, impact_s - QUIET_S))) : every], 0, 1.0)
             else:
                 add(inputs[begin::every], 0, WEIGHTS.get(recording.kind, 1.0))
     return np.concatenate(parts), np.concatenate(labels), np.concatenate(weights)
 
 
-def regress(people: Sequence[Person]) -> TrunkTuning:
+def regress(people: Sequence[Person], coarse: int = 1) -> TrunkTuning:
     """The model without thresholds: bias, rows and population limits."""
     walking, running = population(people)
     bare = TrunkTuning(0.0, (), walking, running, (0.0, 0.0), (0.0, 0.0))
-    rows, labels, weights = examples(people, {p.name: p.calibration.limits(bare) for p in people})
+    rows, labels, weights = examples(people, {p.name: p.calibration.limits(bare) for p in people}, coarse)
     scaler = StandardScaler()
     model = LogisticRegression(C=PENALTY_C, solver="newton-cholesky", max_iter=60, tol=1e-5)
     model.fit(scaler.fit_transform(expand(rows)), labels, sample_weight=weights)
@@ -133,15 +134,6 @@ def scores_of(trace: Trace, limits: Peaks, tuning: TrunkTuning) -> Array:
     return np.asarray(tuning.bias + inputs @ linear + ((inputs @ products) * inputs).sum(axis=1))
 
 
-def alarms_above(time_s: Array, excess: Array, from_s: float) -> list[float]:
-    """Instants at which `excess` is above zero, none within the refractory time of the last."""
-    found: list[float] = []
-    for at_s in time_s[(excess > 0.0) & (time_s >= from_s)]:
-        if not found or at_s - found[-1] >= REFRACTORY_S:
-            found.append(float(at_s))
-    return found
-
-
 @dataclass(frozen=True)
 class Unseen:
     """A trace with the scores of a model that had not seen its person."""
@@ -152,9 +144,9 @@ class Unseen:
 
 def unseen_scores(people: Sequence[Person], folds: int = FOLDS) -> list[Unseen]:
     """Scores of everybody by a model of the others, in `folds` groups of people."""
-    found = []
+    found: list[Unseen] = []
     for fold in range(min(folds, len(people))):
-        tuning = regress([p for index, p in enumerate(people) if index % folds != fold])
+        tuning = regress([p for index, p in enumerate(people) if index % folds != fold], COARSE)
         for person in people[fold::folds]:
             limits = person.calibration.limits(tuning)
             found.extend(Unseen(trace, scores_of(trace, limits, tuning)) for trace in person.traces)

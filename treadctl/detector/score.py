@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from treadctl.detector.dataset import Kind, Recording
 from treadctl.detector.traces import judged_from_s
@@ -15,6 +16,15 @@ from treadctl.detector.traces import judged_from_s
 CAUGHT_WITHIN_S: Final = 1.5  # before the impact; an earlier alarm was about something else
 REFRACTORY_S: Final = 5.0
 FALLS: Final = frozenset({Kind.FALL, Kind.FAINT})
+
+
+def alarms_above(time_s: NDArray[np.float64], excess: NDArray[Any], from_s: float) -> list[float]:
+    """Instants at which `excess` is above zero (or true), none within the refractory time of the last."""
+    found: list[float] = []
+    for at_s in time_s[(excess > 0.0) & (time_s >= from_s)]:
+        if not found or at_s - found[-1] >= REFRACTORY_S:
+            found.append(float(at_s))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Trace:
     @property
     def time_s(self) -> Array:
         """Seconds from the first sample."""
-        return self.recording.time_s - self.recording.time_s[0]
+        return np.asarray(self.recording.time_s - self.recording.time_s[0])
 
 
 def motions(recording: Recording) -> Iterator[tuple[float, TrunkMotion]]:

@@ -16,6 +16,7 @@ from treadctl.core.imbalance.inertia import FEATURES
 BLOCK_S: Final = 1.0
 MEMORY_BLOCKS: Final = 60  # older seconds are forgotten slowly
 PRIOR_BLOCKS: Final = 4.0
+KEPT_BLOCKS: Final = 10
 SPREADS: Final = 1.5
 STEADY_CHANGE: Final = 0.35  # largest change of intensity between two seconds of steady gait
 MIN_INTENSITY_G: Final = 0.05  # below it nobody walks
@@ -89,6 +90,11 @@ class Calibration:
         walking = self.walking.limits(tuning.walking)
         foretold = tuple(w * r / p for w, r, p in zip(walking, tuning.running, tuning.walking, strict=True))
         return tuple(map(max, walking, self.running.limits(foretold)))
+
+    def aged(self) -> Calibration:
+        """As it counts on another day: the same figures, believed as if they were of KEPT_BLOCKS seconds."""
+        walking, running = (replace(g, blocks=min(g.blocks, KEPT_BLOCKS)) for g in (self.walking, self.running))
+        return Calibration(walking, running)
 
     def spoil(self) -> Calibration:
         """Without the second under way: it was not steady gait."""

@@ -41,3 +41,13 @@ class TrunkThresholds:
     doubt_s: float = 1.0
     population_margin: float = 1.0
     uncalibrated_max_mps: float = 0.83
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorThresholds:
+    """The whole table. `together_s`: two detectors unsteady within so long of each other are one loss of balance (derived: a step)."""
+
+    rails: RailThresholds = RailThresholds()
+    trunk: TrunkThresholds = TrunkThresholds()
+    footfalls: FootfallThresholds = FootfallThresholds()
+    together_s: float = 0.6

@@ -49,6 +49,7 @@ class TrunkState:
     score: float = -math.inf
     tilted_s: float = 0.0
     doubted_s: float = 0.0
+    given_up: bool = False  # at this very sample
     verdict: Imbalance = Imbalance.NONE
 
     @property
@@ -71,7 +72,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     The same sample seen again changes nothing. A short hole starts the filters anew, a long one ends the trust for good.
     """
     if state.trust is Trust.LOST:
-        return state
+        return replace(state, given_up=False) if state.given_up else state
     if motion is None or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
         return _missing(state, at_s, limits)
     dt = at_s - state.at_s
@@ -84,7 +85,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     inertia, features = follow(state.inertia, motion, dt)
     doubted_s = 0.0 if limits.least_weight_g <= inertia.weight <= limits.most_weight_g else state.doubted_s + dt
     if doubted_s > limits.doubt_s:
-        return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, verdict=Imbalance.NONE)
+        return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, given_up=True, verdict=Imbalance.NONE)
 
     intensity = inertia.intensity
     scaled = tuple(min(CLIP, max(-CLIP, f / limit)) for f, limit in zip(features, state.limits, strict=True))
@@ -103,7 +104,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
             calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
                 own = calibration.limits(tuning)
-    return TrunkState(trust, calibration, own, at_s, inertia, past, features, score, tilted_s, doubted_s, verdict)
+    return TrunkState(trust, calibration, own, at_s, inertia, past, features, score, tilted_s, doubted_s, False, verdict)
 
 
 def _judge(score: float, intensity: float, tilted_s: float, trust: Trust, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
@@ -121,5 +122,5 @@ def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkSt
     """Nothing fresh by `at_s`: what was said is withdrawn, and after a while the sensor is given up."""
     if state.trust is Trust.ABSENT or not (at_s - state.at_s > limits.max_gap_s):
         return state
-    trust = Trust.LOST if at_s - state.at_s > limits.lost_s else Trust.SETTLING
-    return replace(state, trust=trust, score=-math.inf, tilted_s=0.0, verdict=Imbalance.NONE)
+    lost = at_s - state.at_s > limits.lost_s
+    return replace(state, trust=Trust.LOST if lost else Trust.SETTLING, score=-math.inf, tilted_s=0.0, given_up=lost, verdict=Imbalance.NONE)

@@ -1,0 +1,109 @@
+"""Balance: the three detectors fed with one step's measurements, and fused into one level with its reasons.
+
+The level is that of the worst detector; two that are unsteady at about the same time are losing balance together. Latching is the interlock's work.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from treadctl.core.imbalance import footfalls as belt
+from treadctl.core.imbalance import rails as handrails
+from treadctl.core.imbalance import trunk as waist
+from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
+from treadctl.core.imbalance.footfalls import FootfallState
+from treadctl.core.imbalance.rails import RailState
+from treadctl.core.imbalance.thresholds import DetectorThresholds
+from treadctl.core.imbalance.trunk import TrunkState, Trust
+from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
+from treadctl.core.program import Hands
+from treadctl.core.sample import Sample
+from treadctl.core.units import STANDARD_GRAVITY_MPS2
+
+NEVER: Final = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the controller knows of this step: the person's mass, what the hands should do, and how the belt should move."""
+
+    now_s: float
+    mass_kg: float
+    hands: Hands
+    learning: bool
+    expected_mps: float
+    ramping: bool
+    age_limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The detectors' memory, and what they say at this step. `unsteady_s` holds when hands, trunk and feet were last unsteady."""
+
+    rails: RailState = RailState()
+    trunk: TrunkState = TrunkState()
+    footfalls: FootfallState = FootfallState()
+    level: Level = Level.STEADY
+    reasons: tuple[Imbalance, ...] = ()
+    unsteady_s: tuple[float, float, float] = (NEVER, NEVER, NEVER)
+
+    @property
+    def reason(self) -> Imbalance:
+        """The worst reason."""
+        return self.reasons[0] if self.reasons else Imbalance.NONE
+
+    def rested(self) -> Balance:
+        """Between walks of one person: what was learnt stays, all else begins anew."""
+        lost = self.trunk.trust is Trust.LOST
+        trunk = TrunkState(trust=Trust.LOST if lost else Trust.ABSENT, calibration=self.trunk.calibration.spoil())
+        return Balance(RailState(self.rails.baseline), trunk)
+
+
+def begin(kept: Calibration | None = None) -> Balance:
+    """For a person newly armed, with what is known of their gait from another day: it counts, but for no more than a first impression."""
+    return Balance(trunk=TrunkState(calibration=kept.aged())) if kept is not None else Balance()
+
+
+def watch(balance: Balance, sample: Sample, scene: Scene, fitted_trunk: bool, tuning: TrunkTuning | None, limits: DetectorThresholds) -> Balance:
+    """The balance after this step's samples. What is stale or missing feeds nothing: the interlock judges that by its own rows."""
+    footfalls = _feet(balance.footfalls, sample, scene, limits)
+    rails = _hands(balance.rails, sample, scene, footfalls, limits)
+    trunk = balance.trunk
+    if fitted_trunk and tuning is not None:
+        motion = sample.trunk.fresh(scene.age_limit_s)
+        trunk = waist.update(trunk, scene.now_s - (sample.trunk.age_s if motion is not None else 0.0), motion, scene.learning, tuning, limits.trunk)
+    verdicts = (rails.verdict, trunk.verdict, footfalls.verdict)
+    if verdicts == _QUIET:
+        return Balance(rails, trunk, footfalls, unsteady_s=balance.unsteady_s)
+    levels = [LEVEL[verdict] for verdict in verdicts]
+    first, second, third = (scene.now_s if level >= Level.UNSTEADY else last for level, last in zip(levels, balance.unsteady_s, strict=True))
+    level = max(levels)
+    if level is Level.UNSTEADY and sum(scene.now_s - last <= limits.together_s for last in (first, second, third)) > 1:
+        level = Level.LOSING_BALANCE
+    reasons = sorted((v for v in verdicts if v is not Imbalance.NONE), key=LEVEL.__getitem__, reverse=True)
+    return Balance(rails, trunk, footfalls, level, tuple(reasons), (first, second, third))
+
+
+_QUIET: Final = (Imbalance.NONE, Imbalance.NONE, Imbalance.NONE)
+
+
+def _hands(state: RailState, sample: Sample, scene: Scene, footfalls: FootfallState, limits: DetectorThresholds) -> RailState:
+    left, right = sample.rail_left.fresh(scene.age_limit_s), sample.rail_right.fresh(scene.age_limit_s)
+    if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
+        return state
+    percent = 100.0 / (scene.mass_kg * STANDARD_GRAVITY_MPS2)
+    at_s = scene.now_s - min(sample.rail_left.age_s, sample.rail_right.age_s)
+    return handrails.update(state, at_s, left * percent, right * percent, scene.hands, scene.learning, limits.rails, footfalls.beat)
+
+
+def _feet(state: FootfallState, sample: Sample, scene: Scene, limits: DetectorThresholds) -> FootfallState:
+    """The belt's own encoder where it is fitted, else the drive's measurement."""
+    status, motion, age_s = sample.drive.status, sample.belt.value, sample.belt.age_s
+    if motion is None and status.value is not None:
+        motion, age_s = status.value.motion, status.age_s
+    if motion is None or not (math.isfinite(motion.speed_mps) and math.isfinite(age_s)):
+        return state
+    current = status.value.current_a if status.value is not None else None
+    return belt.update(state, scene.now_s - age_s, motion.speed_mps, scene.expected_mps, scene.ramping, scene.learning, limits.footfalls, current)
