@@ -22,6 +22,46 @@ class RailThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class FootfallThresholds:
+    """How footfalls are told in the speed of the belt. Marks: [S] read, [M] measured on a recording, [D] derived or our judgement, [U] unverified.
+
+    Sizes are amplitudes as a share of the belt's speed; the recorded laboratory belt showed 1.5 % at step frequency, the same at twice that [M].
+    """
+
+    min_speed_mps: float = 0.2  # below it people shuffle as they like [D]
+    far_share: float = 0.5  # further from the expected speed is no footfall: the largest simulated dip is 30 % [D]
+    floor_share: float = 0.005  # a ripple below this is taken for none: a third of the recorded one [M, D]
+    floor_mps: float = 0.0042  # one and a half counts of the recorded encoder (0.00278 m/s) [M, D]
+    min_changes: int = 4  # of the reading within a step; a coarser one cannot show a dip [D]
+    alike: float = 0.5  # autocorrelation of successive steps that makes a rhythm [D]
+    octave_share: float = 0.6  # the shortest lag that comes this near to the highest peak is the step, not the stride [D]
+    footfalls: int = 6  # in an unbroken row, until they count as seen [D]
+    look_s: float = 10.0  # so long without them: this belt shows none [D]
+    gone_share: float = 0.25  # of the learnt size: no footfall [D]
+    still_share: float = 0.5  # of the learnt ripple, of whatever rhythm: nothing moves [D]
+    frozen_share: float = 0.6  # a reading that stopped changing above this share of the usual ripple is a frozen one [D]
+    missing_s: float = 1.2  # [D]
+    missing_steps: float = 3.0  # [D]
+    same_share: float = 0.1  # a step frequency that moves by more is a new gait, not an unsteady one [D]
+    unsteady_times: float = 3.0  # the learnt spread of step times [D]
+    unsteady_least: float = 0.12  # of a step: steady people scatter by 2 to 3 % [U]
+    unsteady_most: float = 0.25  # and the limit while nothing is learnt [D]
+    quick: float = 0.3  # weight of one footfall in what is learnt, in the warm-up and in ramps [D]
+    slow: float = 0.05  # and otherwise: twenty steps [D]
+
+    def floor(self, speed_mps: float) -> float:
+        """The smallest ripple that counts as footfalls at this speed, as a share of it."""
+        return max(self.floor_share, self.floor_mps / speed_mps)
+
+    def unsteady(self, usual_spread: float) -> float:
+        """The spread of step times that counts as unsteady in a person whose usual one this is (0 = not learnt)."""
+        return min(max(self.unsteady_times * usual_spread, self.unsteady_least), self.unsteady_most) if usual_spread else self.unsteady_most
+
+    def usual_hz(self, speed_mps: float) -> float:
+        """Steps per second to start looking at: 1.75 at 1 m/s [M], with the 0.45th power of speed [U]."""
+        return float(1.75 * max(0.1, min(speed_mps, 3.0)) ** 0.45)
+
+
 class TrunkThresholds:
     """When the waist sensor is believed, and when the person is down. The thresholds of the score itself are fitted, see `calibration.TrunkTuning`.
 
