@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from treadctl.core.imbalance.rails import RailState
-from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.imbalance.verdict import LEVEL, Level
 from treadctl.core.limits import Limits
 from treadctl.core.messages import DriveMode, DriveOrder
 from treadctl.core.motion import credible
@@ -106,7 +106,7 @@ def enable_mismatch(v: View) -> bool:
 
 def losing_balance(v: View) -> bool:
     """The detector says the person, upright, is losing balance."""
-    return v.rails.verdict is not Imbalance.NONE
+    return LEVEL[v.rails.verdict] >= Level.LOSING_BALANCE
 
 
 def person_down(v: View) -> bool:
