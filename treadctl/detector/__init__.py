@@ -1,0 +1,1 @@
+"""Simulated signals to judge the detectors on, and the judging."""
