@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from treadctl.core.program import Hands
@@ -37,15 +38,13 @@ def validate(people: int, seed: int, of: Population = USUAL) -> tuple[Figure, ..
     walks = [_walk(who, rng) for who in crowd]
     periodic = sum(_repeats(walk, who) for walk, who in zip(walks, crowd, strict=True)) / people
     means = [sum(walk) / len(walk) for walk, who in zip(walks, crowd, strict=True) if not who.firm]
-    shapes = [(_stride(walk, who, early=True), _stride(walk, who, early=False)) for walk, who in zip(walks, crowd, strict=True)]
-    within = sorted(_likeness(a, b) for a, b in shapes)[people // 2]
-    between = sorted(abs(_likeness(shapes[k][0], shapes[k - 1][1])) for k in range(people))[people // 2]
+    halves = [(walk[: len(walk) // 2], walk[len(walk) // 2 :]) for walk in walks]
     grabs = [_grab(who, rng, weak=k % 8 == 0, of=of) for k, who in enumerate(crowd * 3)]
     count = len(grabs)
     return (
         Figure("people whose load repeats at the stride (autocorrelation peak)", periodic, 0.95, 1.0, "[S] periodic"),
-        Figure("likeness of a person's mean stride, first and second half", within, 0.8, 1.0, "[S] repeats within one; the number [D]"),
-        Figure("likeness of the mean strides of two people", between, 0.0, 0.8, "[S] differs between people; the number [D]"),
+        Figure("mean load: difference between people over that within one", _apart(halves, _mean), 3.0, 100.0, "[S] differs, repeats; times [D]"),
+        Figure("ripple: difference between people over that within one", _apart(halves, _ripple), 3.0, 100.0, "[S] differs, repeats; times [D]"),
         Figure("light holders whose mean is below 5 % of body weight", sum(mean < 5.0 for mean in means) / max(1, len(means)), 0.95, 1.0, "[S]"),
         Figure("grabs whose rise takes 50-150 ms (1 % to 99 %)", sum(0.045 <= g[0] <= 0.155 for g in grabs) / count, 0.95, 1.0, "[U]"),
         Figure("grabs with a peak of 15-50 % of body weight", sum(14.9 <= g[1] <= 50.1 for g in grabs) / count, 0.99, 1.0, "[U]"),
@@ -60,13 +59,25 @@ def lines(figures: tuple[Figure, ...]) -> list[str]:
 
 
 def _walk(who: Someone, rng: random.Random) -> list[float]:
-    """Total load over 24 s of walking; of one hand where both cancel each other is no matter here."""
+    """Total load over 24 s of walking."""
     return [left + right for _, left, right, _, _, _ in Walker(who, rng).episode(24.0, Hands.FREE)]
 
 
-def _likeness(a: list[float], b: list[float]) -> float:
-    """Highest correlation of two strides over all shifts of a full circle... of equal length."""
-    return max(_correlation(a, b[k:] + b[:k]) for k in range(0, len(b), 4))
+def _mean(walk: list[float]) -> float:
+    return sum(walk) / len(walk)
+
+
+def _ripple(walk: list[float]) -> float:
+    mean = _mean(walk)
+    return math.sqrt(sum((load - mean) ** 2 for load in walk) / len(walk))
+
+
+def _apart(halves: list[tuple[list[float], list[float]]], of: Callable[[list[float]], float]) -> float:
+    """The median difference between two people over the median difference between the two halves of one person's walk."""
+    values = [(of(a), of(b)) for a, b in halves]
+    within = sorted(abs(a - b) for a, b in values)[len(values) // 2]
+    between = sorted(abs(values[k][0] - values[k - 1][0]) for k in range(len(values)))[len(values) // 2]
+    return between / max(within, 1e-9)
 
 
 def _correlation(a: list[float], b: list[float]) -> float:
@@ -86,20 +97,11 @@ def _repeats(walk: list[float], who: Someone) -> bool:
     return values[best] > 0.3 and abs(lags[best] - stride) <= 0.08 * stride
 
 
-def _stride(walk: list[float], who: Someone, early: bool) -> list[float]:
-    """The mean stride of one half of a walk, 64 points, folded at the period its autocorrelation shows."""
-    half = walk[: len(walk) // 2] if early else walk[len(walk) // 2 :]
-    stride = round(2.0 / who.walk_hz * _HZ)
-    fold = half[: 2 * stride]
-    return [sum(fold[round((k + n * 64) * stride / 64) % len(fold)] for n in (0, 1)) / 2.0 for k in range(64)]
-
-
 def _grab(who: Someone, rng: random.Random, weak: bool, of: Population) -> tuple[float, float, float, float]:
     """A grab from hands that were off: rise time s, peak % of body weight, steepest N/s over 20 ms for 70 kg, s from disturbance to 1 %."""
     walker = Walker(replace(who, rate_hz=1000.0), rng)
     walker.on[:] = [0.0, 0.0]
-    plan = loads.grab(rng, 0.5, weak, of)
-    plan.moves.clear()
+    plan = loads.grab(rng, 0.5, weak, holding=False, of=of)
     total = [left + right for _, left, right, _, _, _ in walker.episode(1.6, Hands.FREE, plan)]
     peak = max(total)
     first, last = (next(k for k, load in enumerate(total) if load >= share * peak) for share in (0.01, 0.99))

@@ -260,7 +260,7 @@ def changing(rng: random.Random, seconds: float, on: bool) -> Plan:
 
 
 def regrips(rng: random.Random, seconds: float) -> Plan:
-    """A hand, now and then both, leaves the rail for less than 0.35 s and returns, a little harder at first. [U]"""
+    """A hand, now and then both, leaves the rail for less than 0.35 s and returns, a little harder at first [U]."""
     plan, at_s = Plan(), rng.uniform(1.0, 8.0)
     while at_s < seconds - 2.0:
         for side in (0, 1) if rng.random() < 0.3 else (rng.randrange(2),):
@@ -272,7 +272,7 @@ def regrips(rng: random.Random, seconds: float) -> Plan:
 
 
 def scratches(rng: random.Random, seconds: float) -> Plan:
-    """One hand to the nose and back within 0.4 s. [U]"""
+    """One hand to the nose and back within 0.4 s [U]."""
     plan, at_s = Plan(), rng.uniform(1.0, 8.0)
     while at_s < seconds - 2.0:
         side, off, back = rng.randrange(2), rng.uniform(0.08, 0.12), rng.uniform(0.1, 0.15)
@@ -282,7 +282,7 @@ def scratches(rng: random.Random, seconds: float) -> Plan:
 
 
 def bouts(rng: random.Random, seconds: float, size: Range, rate_hz: Range, pulses: tuple[int, int]) -> Plan:
-    """Coughs or laughter: bouts of pulses on both hands. [U]"""
+    """Coughs or laughter: bouts of pulses on both hands [U]."""
     plan, at_s = Plan(), rng.uniform(1.0, 6.0)
     while at_s < seconds - 3.0:
         pulse_s = at_s
@@ -295,7 +295,7 @@ def bouts(rng: random.Random, seconds: float, size: Range, rate_hz: Range, pulse
 
 
 def taps(rng: random.Random, seconds: float, percent_per_n: float, of: Population = USUAL) -> Plan:
-    """Fingers drumming lightly, one hand or the other. [U]"""
+    """Fingers drumming lightly, one hand or the other [U]."""
     plan, at_s = Plan(), 0.5
     while at_s < seconds - 1.0:
         for _ in range(rng.randint(3, 10)):
@@ -307,7 +307,7 @@ def taps(rng: random.Random, seconds: float, percent_per_n: float, of: Populatio
 
 
 def easing(rng: random.Random, seconds: float) -> Plan:
-    """The hold gets lighter or firmer over 1.5 to 4 s. [U]"""
+    """The hold gets lighter or firmer over 1.5 to 4 s [U]."""
     moves, at_s = [], rng.uniform(1.0, 6.0)
     while at_s < seconds - 5.0:
         to = rng.uniform(0.6, 1.3)
@@ -316,8 +316,8 @@ def easing(rng: random.Random, seconds: float) -> Plan:
     return Plan([*moves, Move(seconds - 2.0, 0, 1.0, 1.5), Move(seconds - 2.0, 1, 1.0, 1.5)])
 
 
-def grab(rng: random.Random, at_s: float, weak: bool, of: Population = USUAL) -> Plan:
-    """Balance goes, and `reach_s` later one hand or both are on the rail. The disturbance is at `at_s`; a holding hand may first be lifted."""
+def grab(rng: random.Random, at_s: float, weak: bool, holding: bool, of: Population = USUAL) -> Plan:
+    """Balance goes, and `reach_s` later one hand or both are on the rail. The disturbance is at `at_s`; a hand that was `holding` may first be lifted."""
     contact_s, peak = at_s + rng.uniform(*of.reach_s), rng.uniform(*(of.weak_peak if weak else of.grab_peak))
     rise_s = rng.uniform(*of.grab_rise_s)
     lag_s = rng.choice((0.0, rng.uniform(0.0, 0.3))) * rise_s
@@ -325,7 +325,7 @@ def grab(rng: random.Random, at_s: float, weak: bool, of: Population = USUAL) ->
     lags = (lag_s, 0.0) if share < 0.5 else (0.0, lag_s)
     if share in {0.0, 1.0}:
         lag_s, lags = 0.0, (0.0, 0.0)
-    lifted = [Move(contact_s - 0.12, rng.randrange(2), rng.uniform(0.4, 1.0), 0.1)] if rng.random() < 0.3 else []
+    lifted = [Move(contact_s - 0.12, rng.randrange(2), rng.uniform(0.4, 1.0), 0.1)] if holding and rng.random() < 0.3 else []
     press = Press(contact_s, peak * share, peak * (1.0 - share), rise_s - lag_s, rng.uniform(0.4, 0.8), 0.8, shape=rng.randrange(3), lags_s=lags)
     return Plan(lifted, [press])
 

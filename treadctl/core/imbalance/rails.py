@@ -125,8 +125,10 @@ class Hold:
         return hold, off
 
     def _contact(self, grip: float, other: float, limits: RailThresholds) -> float:
-        """The load below which a hand is off: a share of its own hold once that was seen, so that a shifted zero does not hide an empty rail."""
-        if self.seconds < limits.grip_min_s or grip < limits.idle_share * other:
+        """The load below which a hand is off: a share of its own hold, so that a shifted zero does not hide an empty rail; of a bare contact before."""
+        if self.seconds < limits.grip_min_s:
+            grip = limits.contact_percent
+        elif grip < limits.idle_share * other:
             return limits.contact_percent
         return min(max(limits.grip_share * grip, limits.grip_least_percent), limits.contact_percent + limits.zero_shift_percent)
 
@@ -158,7 +160,7 @@ class Swing:
         peaks = self.peaks
         if len(peaks) < SWINGS or not (min(peaks[-2:]) > least):
             return False
-        return min(peaks[-2:]) > growth * max(peaks[:2]) and all(after > 0.8 * before for before, after in zip(peaks, peaks[1:], strict=False))
+        return min(peaks[-2:]) > growth * max(peaks[:2]) and all(peaks[k + 1] > 0.8 * peaks[k] for k in range(SWINGS - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,13 @@ def update(
     sample = (at_s, left, right)
     before = state.hold
     if before is None or dt_s > MAX_GAP_S:
-        hold = Hold(left + right, left + right, left, right, left, right)
+        total = left + right
+        grips, whole = (left, right, 0.0), state.baseline.whole
+        if before is not None:
+            grips = (before.grip_left, before.grip_right, before.seconds)
+        elif whole.seconds >= limits.baseline_min_s:
+            grips = ((whole.total - whole.skew) / 2.0, (whole.total + whole.skew) / 2.0, limits.grip_min_s)
+        hold = Hold(total, total, left, right, *grips)
         return RailState(state.baseline, (sample,), hold, left=left, right=right)
     recent = (*state.recent[-SLOPE_SAMPLES:], sample)
     while at_s - recent[1][0] >= SLOPE_S:
