@@ -1,27 +1,39 @@
-"""Imbalance from the handrails: a baseline of this person's own hold, learnt in the warm-up, and four ways of leaving it.
+"""Imbalance from the handrails: this person's own hold, learnt in the warm-up and followed since, and five ways of leaving it.
 
-Signals are hand loads in percent of body weight. Constant memory; one update per new rail sample, whatever the step rate.
-Sources: load is periodic, differs between people and repeats within one, hence the personal baseline; light hold is below 5 %; a grab rises faster
-than about 500 N/s past 15 %; the loss of a wanted hold matters as much as a grab. All thresholds are derived figures, kept in `RailThresholds`.
+Signals are hand loads in percent of body weight. Constant memory; one update per new rail sample, whatever the step rate; some 5 µs.
+Sources: load is periodic, differs between people and repeats within one [S], hence the personal baseline and its phase; light hold is below 5 % [S];
+a grab rises faster than about 500 N/s past 15 % [D]; the loss of a wanted hold matters as much as a grab [D]. Numbers: `RailThresholds`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from treadctl.core.imbalance.thresholds import RailThresholds
-from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.imbalance.verdict import Beat, Imbalance
 from treadctl.core.program import Hands
 
-SLOPE_WINDOW: Final = 5  # samples: 40-50 ms at 100 Hz
+SLOPE_S: Final = 0.04  # a slope is taken over this and at most one sample more
+SLOPE_SAMPLES: Final = 12  # and over no more samples than these
+MIN_STEP_S: Final = 0.0005  # closer together, two samples are one
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream makes a slope meaningless
+WINDOW_S: Final = 20.0  # of the running mean and spread, once full
+BINS: Final = 8  # of a step
+NEAR_S: Final = 0.05  # smoothing that takes the noise out of a contact, and out of a swing
+HELD_RISE_S: Final = 0.5
+HELD_FALL_S: Final = 2.0  # slower: a hand that returns at once returns to its hold
+GRIP_S: Final = 2.0
+LET_GO_S: Final = 10.0  # a hand that is off is remembered so long
+SWING_PERCENT: Final = 0.5  # smaller changes of side are noise
+SWING_S: Final = (0.15, 1.5)  # half a stride, from a run to a slow walk
+SWINGS: Final = 6  # three strides
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """Running mean and spread (percent of body weight) of total load and of right-minus-left, over `seconds` of warm-up gait."""
+class Moments:
+    """Running mean and variance (percent of body weight) of total load and of right minus left, over `seconds`."""
 
     seconds: float = 0.0
     total: float = 0.0
@@ -29,15 +41,139 @@ class Baseline:
     skew: float = 0.0
     skew_var: float = 0.0
 
+    def learn(self, total: float, skew: float, dt_s: float) -> Moments:
+        """The moments after one more sample: exponential, with a window that grows to 20 s and then stays."""
+        seconds = self.seconds + dt_s
+        weight = dt_s / min(seconds, WINDOW_S)
+        d_total, d_skew = total - self.total, skew - self.skew
+        return Moments(
+            seconds,
+            self.total + weight * d_total,
+            (1.0 - weight) * (self.total_var + weight * d_total * d_total),
+            self.skew + weight * d_skew,
+            (1.0 - weight) * (self.skew_var + weight * d_skew * d_skew),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was learnt while the hands held: over everything, and per eighth of a step where there was a beat.
+
+    By step, not by stride: nobody says which foot it is. What differs between the two steps of a stride stays in the spread of each eighth.
+    """
+
+    whole: Moments = Moments()
+    by_phase: tuple[Moments, ...] = (Moments(),) * BINS
+
+    @property
+    def seconds(self) -> float:
+        """How long was learnt, s."""
+        return self.whole.seconds
+
+    def learn(self, total: float, skew: float, dt_s: float, beat: Beat | None) -> Baseline:
+        """The baseline after one more sample."""
+        whole, bins = self.whole.learn(total, skew, dt_s), self.by_phase
+        if beat is not None:
+            k = int(beat.phase * BINS) % BINS
+            bins = (*bins[:k], bins[k].learn(total, skew, dt_s * BINS), *bins[k + 1 :])  # an eighth is met an eighth of the time
+        return Baseline(whole, bins)
+
+    def at(self, beat: Beat | None, min_s: float) -> Moments | None:
+        """What is usual now: of this eighth of a step if it was learnt, else of all; None before `min_s` seconds."""
+        if self.whole.seconds < min_s:
+            return None
+        if beat is not None:
+            now = self.by_phase[int(beat.phase * BINS) % BINS]
+            if now.seconds >= min_s:
+                return now
+        return self.whole
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How the hands hold at present: `near_*` smoothed over 50 ms, `grip_*` the hand's own hold over seconds, `seconds` of hold seen.
+
+    `held` follows the total, faster up than down. `floor` is the lowest total just before: it falls at once and creeps up.
+    """
+
+    held: float
+    floor: float
+    near_left: float
+    near_right: float
+    grip_left: float
+    grip_right: float
+    seconds: float = 0.0
+
+    def follow(self, left: float, right: float, dt_s: float, limits: RailThresholds) -> tuple[Hold, bool]:
+        """The hold after one more sample, and whether both hands are off."""
+        total = left + right
+        weight = dt_s / (NEAR_S + dt_s)
+        near_left, near_right = self.near_left + weight * (left - self.near_left), self.near_right + weight * (right - self.near_right)
+        grip_left, grip_right = self.grip_left, self.grip_right
+        off = near_left < self._contact(grip_left, grip_right, limits) and near_right < self._contact(grip_right, grip_left, limits)
+        weight = dt_s / ((LET_GO_S if off else GRIP_S) + dt_s)
+        held = self.held
+        hold = Hold(
+            held + dt_s / ((HELD_RISE_S if total > held else HELD_FALL_S) + dt_s) * (total - held),
+            min(total, self.floor + limits.floor_creep_percent_per_s * dt_s),
+            near_left,
+            near_right,
+            grip_left + weight * (near_left - grip_left),
+            grip_right + weight * (near_right - grip_right),
+            self.seconds if off else self.seconds + dt_s,
+        )
+        return hold, off
+
+    def _contact(self, grip: float, other: float, limits: RailThresholds) -> float:
+        """The load below which a hand is off: a share of its own hold, so that a shifted zero does not hide an empty rail; of a bare contact before."""
+        if self.seconds < limits.grip_min_s:
+            grip = limits.contact_percent
+        elif grip < limits.idle_share * other:
+            return limits.contact_percent
+        return min(max(limits.grip_share * grip, limits.grip_least_percent), limits.contact_percent + limits.zero_shift_percent)
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """The load going from hand to hand: the `side` it is on (-1 left, 1 right), since when, its peak there, and the peaks of the sides before."""
+
+    side: int = 0
+    since_s: float = 0.0
+    peak: float = 0.0
+    peaks: tuple[float, ...] = ()
+
+    def follow(self, hold: Hold, at_s: float) -> Swing:
+        """The swing after one more sample; the same object while nothing changes."""
+        left, right = hold.near_left - hold.grip_left, hold.near_right - hold.grip_right
+        side = self.side if abs(right - left) < SWING_PERCENT else 1 if right > left else -1
+        load = right if side > 0 else left
+        lasted_s = at_s - self.since_s
+        if side != self.side:
+            regular = SWING_S[0] <= lasted_s <= SWING_S[1]
+            return Swing(side, at_s, load, (*self.peaks[1 - SWINGS :], self.peak) if regular else ())
+        if self.peaks and lasted_s > SWING_S[1]:
+            return Swing(side, self.since_s, load)
+        return replace(self, peak=load) if load > self.peak else self
+
+    def grown(self, least: float, growth: float) -> bool:
+        """Whether both hands were loaded in turns over three strides, ever harder."""
+        peaks = self.peaks
+        if len(peaks) < SWINGS or not (min(peaks[-2:]) > least):
+            return False
+        return min(peaks[-2:]) > growth * max(peaks[:2]) and all(peaks[k + 1] > 0.8 * peaks[k] for k in range(SWINGS - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class RailState:
-    """The detector's memory. `recent` holds (instant s, left, right) of the last samples, newest last."""
+    """The detector's memory. `recent` holds (instant s, left, right) of the last samples, newest last; `suspect` is what the last sample looked like."""
 
     baseline: Baseline = Baseline()
     recent: tuple[tuple[float, float, float], ...] = ()
+    hold: Hold | None = None
+    swing: Swing = Swing()
     unheld_since_s: float | None = None
     overload_since_s: float | None = None
+    suspect: Imbalance = Imbalance.NONE
     left: float = 0.0
     right: float = 0.0
     verdict: Imbalance = Imbalance.NONE
@@ -50,59 +186,83 @@ class RailState:
         return self.recent[-1][0] - self.overload_since_s
 
 
-def learn(baseline: Baseline, total: float, skew: float, dt_s: float) -> Baseline:
-    """The baseline after one more sample: exponential mean and variance whose window grows to 20 s and then stays."""
-    seconds = baseline.seconds + dt_s
-    weight = dt_s / min(max(seconds, dt_s), 20.0)
-    d_total, d_skew = total - baseline.total, skew - baseline.skew
-    return Baseline(
-        seconds,
-        baseline.total + weight * d_total,
-        (1.0 - weight) * (baseline.total_var + weight * d_total * d_total),
-        baseline.skew + weight * d_skew,
-        (1.0 - weight) * (baseline.skew_var + weight * d_skew * d_skew),
-    )
-
-
 def update(
-    state: RailState, at_s: float, left: float, right: float, hands: Hands, learning: bool, limits: RailThresholds
+    state: RailState, at_s: float, left: float, right: float, hands: Hands, learning: bool, limits: RailThresholds, beat: Beat | None = None
 ) -> RailState:
     """The state after the rail sample taken at `at_s`; loads in percent of body weight, already checked to be finite.
 
     The same sample seen again (no newer `at_s`) changes nothing. The verdict stands for this sample only; latching is the interlock's work.
+    A grab and an asymmetry need two samples in a row, so that one wrong sample is none.
     """
-    last_s = state.recent[-1][0] if state.recent else -math.inf
-    if not (at_s > last_s):
+    dt_s = at_s - (state.recent[-1][0] if state.recent else -math.inf)
+    if not (dt_s > MIN_STEP_S):
         return state
-    dt_s = at_s - last_s
-    if dt_s > MAX_GAP_S:
-        return RailState(state.baseline, ((at_s, left, right),), None, None, left, right)
-    recent = (*state.recent[-SLOPE_WINDOW:], (at_s, left, right))
-    total, skew = left + right, right - left
-    then_s, then_left, then_right = recent[0]
-    span_s = at_s - then_s
-    rate = max(left - then_left, right - then_right) / span_s
-    skew_rate = abs(skew - (then_right - then_left)) / span_s
-
+    sample = (at_s, left, right)
+    before = state.hold
+    if before is None or dt_s > MAX_GAP_S:
+        total = left + right
+        grips, whole = (left, right, 0.0), state.baseline.whole
+        if before is not None:
+            grips = (before.grip_left, before.grip_right, before.seconds)
+        elif whole.seconds >= limits.baseline_min_s:
+            grips = ((whole.total - whole.skew) / 2.0, (whole.total + whole.skew) / 2.0, limits.grip_min_s)
+        hold = Hold(total, total, left, right, *grips)
+        return RailState(state.baseline, (sample,), hold, left=left, right=right)
+    recent = (*state.recent[-SLOPE_SAMPLES:], sample)
+    while at_s - recent[1][0] >= SLOPE_S:
+        recent = recent[1:]
     base = state.baseline
-    known = base.seconds >= limits.baseline_min_s
-    usual, usual_skew = (base.total, base.skew) if known else (0.0, 0.0)
-    spread = min(4.0 * math.sqrt(base.total_var), limits.overload_percent) if known else 0.0
-    skew_spread = 4.0 * math.sqrt(base.skew_var) if known else 0.0
-
-    released = hands is Hands.ON and left < limits.contact_percent and right < limits.contact_percent
-    unheld = (at_s if state.unheld_since_s is None else state.unheld_since_s) if released else None
+    hold, off = before.follow(left, right, dt_s, limits)
+    usual = base.at(beat, limits.baseline_min_s)
+    suspect = _jump(recent, before, base.whole.total, usual, limits)
+    swing = state.swing.follow(hold, at_s)
+    unheld = (at_s if state.unheld_since_s is None else state.unheld_since_s) if off and hands is Hands.ON else None
 
     verdict = Imbalance.NONE
-    if total - usual > max(limits.grab_percent, spread) and rate > limits.grab_rate_percent_per_s:
-        verdict = Imbalance.GRAB
-    elif abs(skew - usual_skew) > max(limits.asymmetry_jump_percent, skew_spread) and skew_rate > limits.grab_rate_percent_per_s:
-        verdict = Imbalance.ASYMMETRY
+    if suspect is not Imbalance.NONE and state.suspect is not Imbalance.NONE:
+        verdict = suspect
     elif unheld is not None and at_s - unheld > limits.hold_lost_s:
         verdict = Imbalance.HOLD_LOST
+    elif swing.grown(max(limits.pumping_percent, _spread(usual.skew_var, usual.seconds, limits) if usual else 0.0), limits.pumping_growth):
+        verdict = Imbalance.PUMPING
 
-    loaded = total > limits.overload_percent
-    overload = (at_s if state.overload_since_s is None else state.overload_since_s) if loaded else None
-    if learning and verdict is Imbalance.NONE:
-        base = learn(base, total, skew, dt_s)
-    return RailState(base, recent, unheld, overload, left, right, verdict)
+    total = left + right
+    overload = (at_s if state.overload_since_s is None else state.overload_since_s) if total > limits.overload_percent else None
+    if learning and not off and suspect is Imbalance.NONE and verdict is Imbalance.NONE:
+        base = base.learn(total, right - left, dt_s, beat)
+    return RailState(base, recent, hold, swing, unheld, overload, suspect, left, right, verdict)
+
+
+def _jump(recent: tuple[tuple[float, float, float], ...], before: Hold, mean: float, usual: Moments | None, limits: RailThresholds) -> Imbalance:
+    """What this sample looks like beside those of the last 50 ms: a grab, an asymmetry or nothing. `mean` is the learnt mean over all phases."""
+    then_s, then_left, then_right = recent[0]
+    at_s, left, right = recent[-1]
+    span_s = at_s - then_s
+    total, skew = left + right, right - left
+    rate = (total - then_left - then_right) / span_s
+    rise = total - before.floor
+    if rate > limits.grab_rate_percent_per_s and rise > limits.snatch_percent:
+        expected, level, spread = before.held, before.held, 0.0
+        if usual is not None:
+            level, spread = usual.total, _spread(usual.total_var, usual.seconds, limits)
+            expected += (level - mean) * min(1.0, max(0.0, before.held / mean)) if mean > 0.0 else 0.0
+        if rate > limits.snatch_rate_percent_per_s and total - expected > max(limits.snatch_percent, spread):
+            return Imbalance.GRAB
+        if rise > limits.rise_percent and total - level > max(limits.grab_percent, spread):
+            return Imbalance.GRAB
+
+    side = 1.0 if skew > then_right - then_left else -1.0
+    rate = side * (skew - (then_right - then_left)) / span_s
+    if rate > limits.asymmetry_rate_percent_per_s:
+        present = before.grip_right - before.grip_left
+        level, spread = (present, 0.0) if usual is None else (usual.skew, _spread(usual.skew_var, usual.seconds, limits))
+        jump = min(side * (skew - level), side * (skew - present))
+        loaded = right - then_right if side > 0.0 else left - then_left  # a hand that merely lets go is no lurch
+        if jump > max(limits.asymmetry_jump_percent, spread) and loaded > 0.4 * rate * span_s:
+            return Imbalance.ASYMMETRY
+    return Imbalance.NONE
+
+
+def _spread(variance: float, seconds: float, limits: RailThresholds) -> float:
+    """How far from usual is still usual: so many spreads, more of them the less was learnt (1.4 times at the least believed, 1.2 at 20 s)."""
+    return min(limits.spreads * math.sqrt(variance * (1.0 + limits.baseline_min_s / seconds)), limits.overload_percent)
