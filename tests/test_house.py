@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "treadctl" / "core").glob("*.py"))
 DETECTORS = sorted((ROOT / "treadctl" / "core" / "imbalance").glob("*.py"))
 PURE = [*CORE, *DETECTORS]
-ALLOWED_IMPORTS = {"__future__", "collections", "dataclasses", "enum", "functools", "math", "typing", "treadctl"}
+ALLOWED_IMPORTS = {"__future__", "collections", "dataclasses", "enum", "functools", "math", "operator", "typing", "treadctl"}
 CORE_LINES, DETECTOR_LINES, FILE_LINES = 1500, 800, 300
 
 

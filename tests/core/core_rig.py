@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from core_waist import Waist
+
 from treadctl.core.controller import Inputs, Output, State, initial_state, step
 from treadctl.core.limits import Limits
 from treadctl.core.messages import ArmOrder, Checklist, DriveMode, Origin, Request, RequestKind
 from treadctl.core.program import Block, Hands, Person, Program, Segment
 from treadctl.core.prompts import Answer, PromptKind
 from treadctl.core.sample import (
+    ABSENT_TRUNK,
     BeltMotion,
     Channel,
     ChannelId,
@@ -61,6 +64,7 @@ class Rig:
     closed: dict[ChannelId, bool] = field(default_factory=lambda: dict.fromkeys(FITTED | {ChannelId.ATTENDANT, ChannelId.PRESENCE}, True))
     rails_n: tuple[float, float] = (20.0, 20.0)
     heart_rate: float | None = None
+    waist: Waist | None = None
     identified: bool = True
     watchdog_s: float | None = 0.5
     confirms: bool = True
@@ -72,6 +76,7 @@ class Rig:
     times: list[float] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     dt_s: float = 0.01
+    last_dt_s: float = 0.01
     counter: int = 0
 
     def __post_init__(self) -> None:
@@ -100,6 +105,7 @@ class Rig:
             rail_right=Channel(max(0.0, self.rails_n[1] - wobble), 0.0, Quality.GOOD),
             belt=Channel(motion, 0.0, Quality.GOOD),
             heart_rate=Channel(self.heart_rate, 0.0, Quality.GOOD if self.heart_rate is not None else Quality.ABSENT),
+            trunk=ABSENT_TRUNK if self.waist is None else Channel(self.waist.move(self.last_dt_s), 0.0, Quality.GOOD),
             **{str(c): channel for c, channel in contacts.items()},
         )  # fmt: skip
         return self.spoil(sample) if self.spoil else sample
@@ -107,6 +113,7 @@ class Rig:
     def tick(self, dt_s: float | None = None) -> Output:
         dt = self.dt_s if dt_s is None else dt_s
         self.now_s += dt
+        self.last_dt_s = max(dt, 1e-3)
         self._move_belt(dt)
         inputs = Inputs(self.sample(), tuple(self.requests), self.journal_ok)
         self.requests.clear()

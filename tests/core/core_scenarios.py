@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core_rig import PERSON, WALK, Rig, program, segment
+from core_waist import Waist, plain_tuning
 
 from treadctl.core.messages import DriveMode, Origin, RequestKind
 from treadctl.core.program import Hands
@@ -182,6 +183,23 @@ def leaning(rig: Rig) -> None:
         rig.run(0.2)
 
 
+def with_trunk(setup: Setup) -> Setup:
+    return replace(setup, fitted=setup.fitted | {ChannelId.TRUNK}, trunk_tuning=plain_tuning())
+
+
+def wearing(rig: Rig, seconds: float = 6.0) -> None:
+    rig.waist = Waist()
+    rig.to_speed(seconds)
+
+
+def tilts(angle_deg: float, rate_dps: float) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        assert rig.waist is not None
+        rig.waist.tilt_to(angle_deg, rate_dps)
+
+    return provoke
+
+
 SCENARIOS: dict[str, Scenario] = {
     "clock_fault": Scenario(clock_stands),
     "not_proven": Scenario(quiet, arrange=quiet),
@@ -192,6 +210,10 @@ SCENARIOS: dict[str, Scenario] = {
     "enable_mismatch": Scenario(spoiled(enable_lost), 0.2),
     "imbalance": Scenario(grab, 0.06),
     "person_down": Scenario(contact(ChannelId.HARNESS)),
+    "fallen": Scenario(tilts(90.0, 300.0), 1.0, arrange=lambda rig: wearing(rig, 20.0), setup=with_trunk),
+    "unsteady": Scenario(tilts(20.0, 100.0), 0.4, arrange=wearing, setup=with_trunk),
+    "trunk_lost": Scenario(set_to(waist=None), 1.2, arrange=wearing, setup=with_trunk),
+    "gait_unknown": Scenario(quiet, arrange=wearing, setup=with_trunk),
     "sensor_untrusted": Scenario(spoiled(lost("rail_left"))),
     "sensor_lost": Scenario(spoiled(lambda s: lost("rail_left")(moving(0.3)(s))), 3.1),
     "drive_lost": Scenario(spoiled(status_lost)),

@@ -19,7 +19,7 @@ from rich.text import Text
 from treadctl.core.sample import ChannelId
 from treadctl.core.units import kmh_from_mps
 from treadctl.ipc.messages import Event
-from treadctl.ipc.snapshot import CauseView, ChannelView, Snapshot
+from treadctl.ipc.snapshot import BalanceView, CauseView, ChannelView, Snapshot
 
 STALE_S: Final = 1.0
 EVENTS_SHOWN: Final = 6
@@ -42,6 +42,14 @@ ENDS: Final = {"gone": "ends by itself", "resume": "resume when gone", "ack": "r
 WARNINGS: Final = frozenset({"WARN", "HOLD", "SLOW"})
 ENABLE_FEEDBACK: Final = ChannelId.ENABLE_FEEDBACK.value
 GREY: Final = "bright_black"
+LEVELS: Final = {"steady": "green", "unsteady": "yellow"}
+TRUSTS: Final = {
+    "absent": "no waist sensor worn",
+    "lost": "waist sensor LOST",
+    "settling": "waist (settling)",
+    "population": "waist (learning this gait, {:.0f} of 20 s)",
+    "personal": "waist",
+}
 
 
 def render(snapshot: Snapshot, events: Sequence[Event] = (), behind_s: float = 0.0, lost: str = "") -> RenderableType:
@@ -113,7 +121,15 @@ def _rails(snapshot: Snapshot, behind_s: float) -> RenderableType:
         filled = min(percent or 0.0, FULL_RAIL_PERCENT) if current else 0.0
         bar = ProgressBar(FULL_RAIL_PERCENT, filled, width=30, complete_style="cyan", finished_style="yellow")
         table.add_row(side, bar, dated(text, age_s, behind_s))
+    table.add_row("balance", dated(_balance(snapshot.balance), 0.0, behind_s, LEVELS.get(snapshot.balance.level, "bold red")))
     return table
+
+
+def _balance(balance: BalanceView) -> str:
+    """The level with its reasons, and how far the detectors see."""
+    said = balance.level.replace("_", " ") + (f" ({', '.join(balance.reasons)})" if balance.reasons else "").replace("_", " ")
+    sees = ["hands"] + (["feet"] if balance.feet == "clear" else []) + ([TRUSTS[balance.trunk].format(balance.learnt_s)] if balance.trunk in TRUSTS else [])
+    return f"{said}; watched by {', '.join(sees)}{'; slower until the gait is known' if balance.capped else ''}"
 
 
 def _interlocks(snapshot: Snapshot, behind_s: float) -> RenderableType:

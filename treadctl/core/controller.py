@@ -22,7 +22,6 @@ from treadctl.core.requests import Asked, Walk, serve, stops_among
 from treadctl.core.sample import ChannelId, Direction, DriveState, DriveStatus, Sample
 from treadctl.core.session import MOVING, Event, SessionState, follow
 from treadctl.core.setup import Setup
-from treadctl.core.units import STANDARD_GRAVITY_MPS2
 
 SETTLED_MPS: Final = 0.01  # of the command from what the belt should have followed: no ramp any more
 FOLLOW_TAU_S: Final = 0.3  # how a belt lags its command, for judging "following"
@@ -107,12 +106,13 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     motion = motions.follow(state.motion, fastest, now, dt, setup.standstill_mps, commanded)
     bad = motions.untrusted(sample, setup)
     seen_open, proven, proven_at_s = _prove(state, sample, now)
-    balance = _watch(state, sample, now)
     status = sample.drive.status.fresh(setup.drive_age_limit_s)
     powered = status is not None and status.state in {DriveState.ENABLED, DriveState.STOPPING}
     asked = stops_among(inputs.requests)
     walk = state.walk
     walking = state.session in WALKING
+    engaged = walking or (state.order.order_id > FIRST_ORDER and not motion.settled)
+    balance = _watch(state, sample, now, engaged)
     apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now, setup.sensor_age_limit_s)
     apart_s = 0.0 if apart_since is None else now - min(sample.cord_a.age_s, sample.cord_b.age_s) - apart_since
     view = View(
@@ -122,7 +122,6 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
         walk.moving_s if walking else 0.0, walking and walk.finished, asked.local_stop, asked.remote_stop, asked.end, inputs.journal_ok,
     )  # fmt: skip
-    engaged = walking or (state.order.order_id > FIRST_ORDER and not motion.settled)
     causes = evaluate(state.causes, view, engaged, now)
     action = verdict(causes)
     session = _judge(state.session, action, asked, motion.settled)
@@ -182,10 +181,10 @@ def _prove(state: State, sample: Sample, now_s: float) -> tuple[frozenset[Channe
     return seen, proven, now_s
 
 
-def _watch(state: State, sample: Sample, now_s: float) -> Balance:
-    """The detectors of lost balance fed with this step's measurements; quiet while nobody is being moved."""
+def _watch(state: State, sample: Sample, now_s: float, engaged: bool) -> Balance:
+    """The detectors of lost balance fed with this step's measurements, until the belt is proven to stand; quiet while nobody is being moved."""
     person, setup = state.walk.person, state.setup
-    if person is None or state.session not in WALKING or not (person.mass_kg > 0.0):
+    if person is None or not engaged or not (person.mass_kg > 0.0):
         return state.balance.rested() if person is not None else Balance()
     ramping = state.ramp.acceleration_mps2 != 0.0 or abs(state.ramp.speed_mps - state.expected_mps) > SETTLED_MPS or state.session is SessionState.STOPPING
     learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1

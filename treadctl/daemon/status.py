@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from treadctl.core.controller import State
+from treadctl.core.controller import WALKING, State
 from treadctl.core.interlock import ROWS
 from treadctl.core.motion import measured
 from treadctl.core.requests import start_blockers
@@ -14,6 +14,7 @@ from treadctl.core.units import STANDARD_GRAVITY_MPS2
 from treadctl.daemon.lateness import Lateness
 from treadctl.ipc.messages import PROTOCOL
 from treadctl.ipc.snapshot import (
+    BalanceView,
     BeltView,
     BlockerView,
     CauseView,
@@ -50,6 +51,7 @@ def snapshot(
         program=_program(state),
         belt=_belt(state, sample),
         rails=_rails(state, sample),
+        balance=_balance(state),
         channels=tuple(_channel(c, getattr(sample, c)) for c in ChannelId if c in state.setup.fitted),
         causes=tuple(
             CauseView(c.id, ROWS[c.row].action.name, ROWS[c.row].sentence, c.since_s, ROWS[c.row].clears.value, c.present)
@@ -112,6 +114,19 @@ def _rails(state: State, sample: Sample) -> RailsView:
         right_percent_bw=right.value * percent if right.value is not None and person is not None else None,
         left_age_s=left.age_s,
         right_age_s=right.age_s,
+    )
+
+
+def _balance(state: State) -> BalanceView:
+    balance, trunk = state.balance, state.balance.trunk
+    fitted = ChannelId.TRUNK in state.setup.fitted
+    return BalanceView(
+        level=balance.level.name.lower(),
+        reasons=tuple(reason.value for reason in balance.reasons),
+        trunk=trunk.trust.name.lower() if fitted else "not_fitted",
+        learnt_s=trunk.learnt_s,
+        feet=balance.footfalls.sight.value,
+        capped=state.capped and state.session in WALKING,
     )
 
 

@@ -63,7 +63,7 @@ def _svg(draw: Callable[[Any, Evaluation], None], e: Evaluation) -> str:
 
     with rc_context({"svg.hashsalt": "treadctl", "svg.fonttype": "none"}):
         figure = Figure(figsize=(9.0, 4.0), layout="constrained")
-        canvas = FigureCanvasSVG(figure)
+        canvas: Any = FigureCanvasSVG(figure)
         draw(figure.subplots(), e)
         out = io.StringIO()
         canvas.print_svg(out, metadata={"Date": None})

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from treadctl.detector.dataset import Dataset, Kind
-from treadctl.detector.evaluate import DETECTOR, KFALL, OFFSETS, TWO_FEATURES, TWO_FEATURES_ALL, UNSTEADY, Fold
+from treadctl.detector.evaluate import DETECTOR, KFALL, OFFSETS, TWO_FEATURES, TWO_FEATURES_ALL, Fold
 from treadctl.detector.score import Outcome, Row, row, table
 
 BASELINES: Final = (TWO_FEATURES, TWO_FEATURES_ALL, KFALL)
@@ -101,7 +101,8 @@ def line_of(r: Row) -> str:
 def as_lines(e: Evaluation) -> list[str]:
     """The evaluation for a terminal, at most 160 columns wide."""
     lines = [
-        f"{e.dataset}: {e.recordings} recordings used, {len(e.refused)} refused, sha256 {e.sha256[:16]}; leave one person out, {e.calibration_s:.0f} s of each calibrating gait",
+        f"{e.dataset}: {e.recordings} recordings used, {len(e.refused)} refused, sha256 {e.sha256[:16]}",
+        f"one person left out at a time; the first {e.calibration_s:.0f} s of each calibrating gait are that person's warm-up, and not judged",
         *(f"  refused: {place}: {reason}" for place, reason in e.refused),
         "false = stops of gait; early = an alarm more than 1.5 s before the impact counts as neither; the bound is one-sided, 95 %",
         GOALS,

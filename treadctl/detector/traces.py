@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadctl.core.imbalance.calibration import Calibration
-from treadctl.core.imbalance.inertia import FEATURES, Inertia, follow
+from treadctl.core.imbalance.inertia import FEATURES, REST, follow
+from treadctl.core.imbalance.inertia import intensity as intensity_of
 from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.sample import TrunkMotion
 from treadctl.detector.dataset import Kind, Recording
@@ -42,11 +43,11 @@ def motions(recording: Recording) -> Iterator[tuple[float, TrunkMotion]]:
 
 def trace(recording: Recording) -> Trace:
     """Run the core's filters over a recording."""
-    inertia, last_s = Inertia(), float(recording.time_s[0]) - 0.01
+    memory, last_s = REST, float(recording.time_s[0]) - 0.01
     features, intensity = np.empty((len(recording.time_s), len(FEATURES))), np.empty(len(recording.time_s))
     for index, (at_s, motion) in enumerate(motions(recording)):
-        inertia, features[index] = follow(inertia, motion, at_s - last_s)
-        intensity[index] = inertia.intensity
+        memory, features[index] = follow(memory, motion, at_s - last_s)
+        intensity[index] = intensity_of(memory)
         last_s = at_s
     return Trace(recording, features, intensity)
 

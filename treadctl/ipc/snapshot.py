@@ -46,6 +46,22 @@ class RailsView:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceView:
+    """What the detectors of lost balance say, and with what: `level` steady, unsteady, losing_balance or down, `reasons` worst first.
+
+    `trunk` is not_fitted, absent, lost, settling, population or personal; `learnt_s` of 20 s of steady gait; `feet` unknown, clear or blind;
+    `capped`: this segment stays below the speed of somebody whose gait is not known.
+    """
+
+    level: str = "steady"
+    reasons: tuple[str, ...] = ()
+    trunk: str = "not_fitted"
+    learnt_s: float = 0.0
+    feet: str = "unknown"
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelView:
     """One measured channel. A contact is a bool (closed = true), a level a float, the belt its speed in m/s, the trunk the size of its force in g.
 
@@ -160,6 +176,7 @@ class Snapshot:
     program: ProgramView | None = None
     belt: BeltView = field(default_factory=BeltView)
     rails: RailsView = field(default_factory=RailsView)
+    balance: BalanceView = field(default_factory=BalanceView)
     channels: tuple[ChannelView, ...] = ()
     causes: tuple[CauseView, ...] = ()
     start_blockers: tuple[BlockerView, ...] = ()

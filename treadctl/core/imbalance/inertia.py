@@ -7,7 +7,7 @@ first-order lags whose share is dt / tau, with the tau cut to the age at the sta
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 from treadctl.core.sample import TrunkMotion
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
@@ -41,59 +41,44 @@ FEATURES: Final = (
 )
 
 
-class Inertia(NamedTuple):
-    """The filters' memory, flat for speed. `gx gy gz` is gravity and `ux uy uz` upright in the sensor's axes; `weight` the slow mean of |force|, g."""
-
-    age_s: float = 0.0
-    gx: float = 0.0
-    gy: float = 0.0
-    gz: float = 0.0
-    ux: float = 0.0
-    uy: float = 0.0
-    uz: float = 0.0
-    bx: float = 0.0
-    by: float = 0.0
-    bz: float = 0.0
-    fall: float = 0.0
-    trend: float = 0.0
-    fall_fast: float = 0.0
-    hx: float = 0.0
-    hy: float = 0.0
-    hz: float = 0.0
-    rx: float = 0.0
-    ry: float = 0.0
-    rz: float = 0.0
-    qx: float = 0.0
-    qy: float = 0.0
-    qz: float = 0.0
-    rate: float = 0.0
-    force: float = 1.0
-    last: float = 1.0
-    jerk: float = 0.0
-    liveliness: float = 0.0
-    weight: float = 1.0
-
-    @property
-    def intensity(self) -> float:
-        """How lively the gait is: root mean square of |force| - 1 over some 1.5 s, g. Walking about 0.1 to 0.35, running above 0.6."""
-        return math.sqrt(self.liveliness)
+Memory = tuple[float, ...]
+REST: Final[Memory] = (*(0.0,) * 23, 1.0, 1.0, 0.0, 0.0, 1.0)
+"""The filters at the start, flat for speed; `follow` unpacks them."""
 
 
-def follow(m: Inertia, motion: TrunkMotion, dt: float) -> tuple[Inertia, tuple[float, ...]]:
+def age_s(memory: Memory) -> float:
+    """How long the filters have run, s."""
+    return memory[0]
+
+
+def weight(memory: Memory) -> float:
+    """The mean of |force| over a second, g: 1 in anybody upright or lying."""
+    return memory[-1]
+
+
+def intensity(memory: Memory) -> float:
+    """How lively the gait is: root mean square of |force| - 1 over some 1.5 s, g. Walking about 0.1 to 0.35, running above 0.6."""
+    return math.sqrt(memory[-2])
+
+
+def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tuple[float, ...]]:
     """The memory after one more sample taken `dt` s after the last, and the features in the order of FEATURES. All numbers must be finite."""
+    (
+        age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
+        rate, force, last, jerk, liveliness, heavy,
+    ) = memory  # fmt: skip
     ax, ay, az = motion.force_g
-    age = m.age_s + dt
     size = math.sqrt(ax * ax + ay * ay + az * az)
+    jerk += ((abs(size - last) / dt if age > 0.0 else 0.0) - jerk) * dt / TAU_JERK_S
+    age += dt
 
     k = dt / min(TAU_BIAS_S, age + 1.0)
     wx, wy, wz = motion.rate_dps
-    bx, by, bz = m.bx + (wx - m.bx) * k, m.by + (wy - m.by) * k, m.bz + (wz - m.bz) * k
+    bx, by, bz = bx + (wx - bx) * k, by + (wy - by) * k, bz + (wz - bz) * k
     wx, wy, wz = wx - bx, wy - by, wz - bz
 
     turn = math.radians(dt)
-    gx = m.gx - (wy * m.gz - wz * m.gy) * turn
-    gy = m.gy - (wz * m.gx - wx * m.gz) * turn
-    gz = m.gz - (wx * m.gy - wy * m.gx) * turn
+    gx, gy, gz = gx - (wy * gz - wz * gy) * turn, gy - (wz * gx - wx * gz) * turn, gz - (wx * gy - wy * gx) * turn
     if size > DIRECTION_FLOOR_G:
         k = dt / min(TAU_GRAVITY_S, age)
         gx, gy, gz = gx + (ax / size - gx) * k, gy + (ay / size - gy) * k, gz + (az / size - gz) * k
@@ -101,34 +86,33 @@ def follow(m: Inertia, motion: TrunkMotion, dt: float) -> tuple[Inertia, tuple[f
     if length > 1e-9:
         gx, gy, gz = gx / length, gy / length, gz / length
 
-    upright = math.sqrt(m.ux * m.ux + m.uy * m.uy + m.uz * m.uz)
-    cosine = (gx * m.ux + gy * m.uy + gz * m.uz) / upright if upright > 1e-9 else 1.0
+    upright = math.sqrt(ux * ux + uy * uy + uz * uz)
+    cosine = (gx * ux + gy * uy + gz * uz) / upright if upright > 1e-9 else 1.0
     k = dt / min(TAU_UPRIGHT_S if cosine > LEANING_COS else TAU_LEANING_S, age)
-    ux, uy, uz = m.ux + (gx - m.ux) * k, m.uy + (gy - m.uy) * k, m.uz + (gz - m.uz) * k
+    ux, uy, uz = ux + (gx - ux) * k, uy + (gy - uy) * k, uz + (gz - uz) * k
 
     along = ax * gx + ay * gy + az * gz
     lack = (1.0 - along) * STANDARD_GRAVITY_MPS2
-    fall = m.fall + (lack - m.fall / TAU_FALL_S) * dt
-    trend = m.trend + (fall - m.trend) * dt / TAU_TREND_S
-    fall_fast = m.fall_fast + (lack - m.fall_fast / TAU_FALL_FAST_S) * dt
+    fall += (lack - fall / TAU_FALL_S) * dt
+    trend += (fall - trend) * dt / TAU_TREND_S
+    fall_fast += (lack - fall_fast / TAU_FALL_FAST_S) * dt
     k, push = 1.0 - dt / TAU_FALL_S, STANDARD_GRAVITY_MPS2 * dt
-    hx, hy, hz = m.hx * k + (ax - along * gx) * push, m.hy * k + (ay - along * gy) * push, m.hz * k + (az - along * gz) * push
+    hx, hy, hz = hx * k + (ax - along * gx) * push, hy * k + (ay - along * gy) * push, hz * k + (az - along * gz) * push
 
     spin = wx * gx + wy * gy + wz * gz
     px, py, pz = wx - spin * gx, wy - spin * gy, wz - spin * gz
     k = 1.0 - dt / TAU_ROTATION_S
-    rx, ry, rz = m.rx * k + px * dt, m.ry * k + py * dt, m.rz * k + pz * dt
+    rx, ry, rz = rx * k + px * dt, ry * k + py * dt, rz * k + pz * dt
     k = 1.0 - dt / TAU_ROTATION_FAST_S
-    qx, qy, qz = m.qx * k + px * dt, m.qy * k + py * dt, m.qz * k + pz * dt
-    smooth = dt / TAU_SMOOTH_S
-    rate = m.rate + (math.sqrt(px * px + py * py + pz * pz) - m.rate) * smooth
-    force = m.force + (size - m.force) * smooth
-    jerk = m.jerk + ((abs(size - m.last) / dt if m.age_s > 0.0 else 0.0) - m.jerk) * dt / TAU_JERK_S
-    liveliness = m.liveliness + ((size - 1.0) ** 2 - m.liveliness) * dt / TAU_INTENSITY_S
-    weight = m.weight + (size - m.weight) * dt / TAU_WEIGHT_S
+    qx, qy, qz = qx * k + px * dt, qy * k + py * dt, qz * k + pz * dt
+    rate += (math.sqrt(px * px + py * py + pz * pz) - rate) * dt / TAU_SMOOTH_S
+    force += (size - force) * dt / TAU_SMOOTH_S
+    liveliness += ((size - 1.0) ** 2 - liveliness) * dt / TAU_INTENSITY_S
+    heavy += (size - heavy) * dt / TAU_WEIGHT_S
 
-    after = Inertia(
-        age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz, rate, force, size, jerk, liveliness, weight,
+    after = (
+        age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
+        rate, force, size, jerk, liveliness, heavy,
     )  # fmt: skip
     features = (
         fall - trend,

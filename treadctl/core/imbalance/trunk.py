@@ -12,8 +12,9 @@ from enum import IntEnum
 from operator import mul
 from typing import Final
 
+from treadctl.core.imbalance import inertia as waist
 from treadctl.core.imbalance.calibration import Calibration, Peaks, TrunkTuning
-from treadctl.core.imbalance.inertia import FEATURES, Inertia, follow
+from treadctl.core.imbalance.inertia import FEATURES, Memory
 from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.sample import TrunkMotion
@@ -43,7 +44,7 @@ class TrunkState:
     calibration: Calibration = Calibration()
     limits: Peaks = ()
     at_s: float = -math.inf
-    inertia: Inertia = Inertia()
+    memory: Memory = waist.REST
     past: tuple[tuple[float, Peaks], ...] = ()
     features: Peaks = (0.0,) * len(FEATURES)
     score: float = -math.inf
@@ -82,12 +83,12 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
         calibration = state.calibration.spoil()
         state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s)
         dt = 0.01 if not math.isfinite(dt) else min(dt, 0.01)
-    inertia, features = follow(state.inertia, motion, dt)
-    doubted_s = 0.0 if limits.least_weight_g <= inertia.weight <= limits.most_weight_g else state.doubted_s + dt
+    memory, features = waist.follow(state.memory, motion, dt)
+    doubted_s = 0.0 if limits.least_weight_g <= waist.weight(memory) <= limits.most_weight_g else state.doubted_s + dt
     if doubted_s > limits.doubt_s:
         return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, given_up=True, verdict=Imbalance.NONE)
 
-    intensity = inertia.intensity
+    intensity = waist.intensity(memory)
     scaled = tuple(min(CLIP, max(-CLIP, f / limit)) for f, limit in zip(features, state.limits, strict=True))
     past = (*state.past, (at_s, scaled))
     while len(past) > 1 and past[1][0] <= at_s - LAG_S:
@@ -96,7 +97,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     tilted_s = state.tilted_s + dt if features[TILT] > limits.down_deg else 0.0
 
     calibration, own = state.calibration, state.limits
-    trust = Trust.SETTLING if inertia.age_s < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    trust = Trust.SETTLING if waist.age_s(memory) < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
     verdict = Imbalance.NONE
     if trust > Trust.SETTLING:
         verdict = _judge(score, intensity, tilted_s, trust, tuning, limits)
@@ -104,7 +105,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
             calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
                 own = calibration.limits(tuning)
-    return TrunkState(trust, calibration, own, at_s, inertia, past, features, score, tilted_s, doubted_s, False, verdict)
+    return TrunkState(trust, calibration, own, at_s, memory, past, features, score, tilted_s, doubted_s, False, verdict)
 
 
 def _judge(score: float, intensity: float, tilted_s: float, trust: Trust, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
