@@ -84,9 +84,9 @@ def _saturated(counts: Array, full_scale: float | None, word: str) -> Flaw | Non
 
 def complaints_about_motion(time_s: Array, force_g: Array, rate_dps: Array, rate_hz: float) -> Flaw | None:
     """Why this motion cannot be believed: too short, another rate than `rate_hz`, holes, values that stand still or cannot be, a wrong scale of force."""
-    for flaw in (_time(time_s, rate_hz), _frozen(time_s, force_g, rate_dps), _impossible(force_g, rate_dps)):
-        if flaw is not None:
-            return flaw
+    flaw = _time(time_s, rate_hz) or _frozen(time_s, force_g, rate_dps) or _impossible(force_g, rate_dps)
+    if flaw is not None:
+        return flaw
     weight = float(np.median(_length(force_g)))
     if USUAL_WEIGHT_G[0] < weight < USUAL_WEIGHT_G[1]:
         return None
