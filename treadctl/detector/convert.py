@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class FilesSection(Strict):
     """[files]: where the trials are and how they are written."""
 
     pattern: str = Field(description="regular expression for a file's path below this folder, with named groups person, activity and trial")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(",", description="what separates the columns")
+    delimiter: Literal[",", ";", "|", "tab"] = Field(",", description="what separates the columns")
     skip_lines: Annotated[int, Field(ge=0, le=1000)] = Field(0, description="lines above the line of names")
 
     @field_validator("pattern")
@@ -54,7 +54,7 @@ class LabelsSection(Strict):
     """[labels]: when the falls hit the ground."""
 
     file: str = Field(description="a .csv beside the description, with columns person, activity, trial, impact and, if known, onset")
-    unit: str = Field("s", pattern="^(s|frame)$", description="s: seconds as in time_column; frame: numbers as in frame_column, else rows from 1")
+    unit: Literal["s", "frame"] = Field("s", description="s: seconds as in time_column; frame: numbers as in frame_column, else rows from 1")
     frame_column: Column | None = Field(None, description="column of frame numbers in each trial")
 
 
@@ -181,7 +181,8 @@ def _csv_trial(path: Path, about: CsvSection) -> tuple[NDArray[np.float64], NDAr
     """The numbers of the columns described, and the frame numbers where labels need them."""
     frame_column = about.labels.frame_column if about.labels is not None else None
     wanted = about.columns if frame_column is None else (*about.columns, frame_column)
-    table = read_csv(path, wanted, about.files.delimiter, about.files.skip_lines)
+    delimiter = {"tab": "\t"}.get(about.files.delimiter, about.files.delimiter)
+    table = read_csv(path, wanted, delimiter, about.files.skip_lines)
     numbers = np.asarray(table.numbers, dtype=np.float64)
     if len(numbers) < 2:
         raise TreadctlError("bad_value", str(path), f"{len(numbers)} samples")

@@ -22,7 +22,7 @@ from treadctl.core.controller import Inputs, Output
 from treadctl.core.sample import Channel, Quality, TrunkMotion
 from treadctl.core.session import MOVING, SessionState
 from treadctl.detector.dataset import DatasetSection, Refused
-from treadctl.detector.quality import MAX_GAP_S, MIN_RATE_HZ
+from treadctl.detector.quality import MAX_GAP_S, MIN_RATE_HZ, RATE_TOLERANCE
 from treadctl.detector.store import Store, Unwritable, Written, write_csv
 from treadctl.errors import TreadctlError
 from treadctl.journal import Broken, FormatError, Place, Problem, Step, read_batches, read_records
@@ -198,11 +198,11 @@ def _write(store: Store, person: str, session: _Session, events: list[dict[str, 
             left_out["stretch too short"] += 1
             continue
         rate_hz = (len(table) - 1) / lasted_s
-        if rate_hz < MIN_RATE_HZ:
+        if rate_hz < MIN_RATE_HZ * (1.0 - RATE_TOLERANCE):
             left_out[f"stretch below {MIN_RATE_HZ:g} samples a second"] += 1
             continue
         activity = "TRIP" if session.tripped else "FIRST" if kept == 0 else "WALK"
-        key = store.add(activity, person, f"{number:02d}", table, person, rate_hz=f"{rate_hz:.3f}")
+        key = store.add(activity, person, f"{number:02d}", table, person, rate_hz=f"{max(rate_hz, MIN_RATE_HZ):.3f}")
         kept += 1
         if session.tripped:
             events += [
