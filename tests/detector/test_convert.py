@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +225,13 @@ def test_names_that_would_make_strange_files_are_refused(tmp_path: Path) -> None
     (source / "SA07" / "S07T31R02.csv").rename(source / "SA07" / "S0 7T31R02.csv")
     done = convert_csv_folder(source, tmp_path / "new")
     assert "'0 7'" in done.refused[0].reason
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "bring-your-own-recordings.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    laboratory(tmp_path / "raw" / "sensor_data", example)
+    for name in ("dataset.toml", "labels.csv"):
+        (tmp_path / "raw" / "sensor_data" / name).rename(tmp_path / "raw" / name)
+    assert convert_csv_folder(tmp_path / "raw", tmp_path / "new").total == 3
+    assert load(tmp_path / "new").refused == ()

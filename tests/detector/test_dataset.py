@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -236,7 +237,7 @@ def test_a_pickle_is_never_loaded(folder: Folder) -> None:
     assert "zip" in only_refused(load(path))[1]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "shape", "text", "complex"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "shape", "header", "text", "complex"])
 def test_a_damaged_archive_refuses_its_rows_and_no_others(folder: Folder, damage: str) -> None:
     folder.add(person="SA02")
     folder.add("D02")
@@ -249,8 +250,8 @@ def test_a_damaged_archive_refuses_its_rows_and_no_others(folder: Folder, damage
         path.write_bytes(data)
     elif damage in {"cut", "empty"}:
         path.write_bytes(data[: len(data) // 2 if damage == "cut" else 0])
-    elif damage == "shape":
-        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 6), }"
+    elif damage in {"shape", "header"}:
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 6), }" if damage == "shape" else b"{'descr': [("
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("D02_SA01_R01.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     else:
@@ -276,11 +277,8 @@ def rewritten(folder: Folder, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (",D01,SA01", ",,SA01", "no activity"),
-        (",D01,SA01", ",D01,", "no person"),
-        ("D01_SA01_R01,", ",", "no key"),
-        (",D01,SA01,01,2400", ",D01", "2 fields below 5 names"),
-        (",SA01,01,2400", ",SA01,01,2400,9", "6 fields below 5 names"),
+        (",D01,SA01", ",,SA01", "no activity"), (",D01,SA01", ",D01,", "no person"), ("D01_SA01_R01,", ",", "no key"),
+        (",D01,SA01,01,2400", ",D01", "2 fields below 5 names"), (",SA01,01,2400", ",SA01,01,2400,9", "6 fields below 5 names"),
         (",D01,SA01", ",D99,SA01", "'D99' is not in [activities]"),
     ],
 )  # fmt: skip
@@ -337,8 +335,7 @@ def test_strict_raises_the_first_refusal(folder: Folder) -> None:
         ("rate_hz = 100.0", "rate_hz = 40.0", "TC104"),
         ("rate_hz = 100.0", "rates_hz = 100.0", "TC102"),
         ("format = 1", "format = 2", "TC111"),
-        ('"gx"', '"ax"', "TC104"),
-        ('kind = "fall"', 'kind = "tumble"', "TC104"),
+        ('"gx"', '"ax"', "TC104"), ('kind = "fall"', 'kind = "tumble"', "TC104"),
         ('["gx", "gy", "gz"]', '["gx", "gy"]', "TC10"),
         ("[activities.fall]", "[activities.fall", "TC101"),
     ],
@@ -380,6 +377,19 @@ def test_the_digest_follows_numbers_names_and_scale(folder: Folder, tmp_path: Pa
     changed[5, 5] += 1e-9
     others = {digest("c", "q", signal, toml), digest("d", "p", changed, toml), digest("e", "p", signal, toml.replace("[rate]", "[rate]\nper_count = 1.1"))}
     assert len(others | {again}) == 4
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "recording-format.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for name, impact_s in (("a", None), ("b", 6.02)):
+        signal = waist(12.0, 100.0, impact_s) / np.repeat([0.10197, 0.0610352], 3)
+        write_trial(tmp_path / "trials" / f"{name}.csv", signal)
+    (tmp_path / "dataset.toml").write_text(example, encoding="utf-8")
+    rows = [line.strip() for line in page.read_text(encoding="utf-8").splitlines() if line.startswith(("    key,", "    W1_", "    F1_"))]
+    (tmp_path / "index.csv").write_text("\n".join(rows), encoding="utf-8")
+    dataset = load(tmp_path)
+    assert (len(dataset.recordings), dataset.refused) == (2, ())
 
 
 def test_every_published_recording_at_hand_is_used() -> None:

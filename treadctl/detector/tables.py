@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import lzma
 import stat
+import struct
+import tokenize
 import zipfile
 import zlib
 from array import array
@@ -24,8 +26,11 @@ from treadctl.errors import TreadctlError
 MAX_TABLE_BYTES: Final = 1 << 29  # one trial: more than 15 hours at 200 Hz
 MAX_INDEX_BYTES: Final = 1 << 26
 _UNREADABLE: Final = (
-    OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, csv.Error,
+    OSError, ValueError, EOFError, LookupError, ArithmeticError, RuntimeError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    struct.error, csv.Error, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
+"""What numpy and zipfile raise on bytes that are no archive or no array; a header of an array is read as a Python literal, hence the last two."""
+
 
 Column = int | str
 
