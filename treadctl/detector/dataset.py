@@ -6,29 +6,33 @@ file and row named, and the others are used; a folder that cannot be understood 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import zipfile
-from collections.abc import Iterator
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from treadctl.config.problems import Strict, validate
+from treadctl.config.problems import Strict, complaint, validate
 from treadctl.config.toml_file import join_place, read_toml
-from treadctl.detector.quality import axes_disagree, complaints_about, complaints_about_motion
+from treadctl.detector import quality
+from treadctl.detector.quality import MAX_RATE_HZ, MIN_RATE_HZ, Flaw
+from treadctl.detector.tables import Row, Table, Tables, inside, read_rows
 from treadctl.errors import TreadctlError
 
 Array = NDArray[np.float64]
 
 DATASET_FILE: Final = "dataset.toml"
 INDEX_FILE: Final = "index.csv"
+_PAGE: Final = "see docs/reference/recording-format.md"
+SWAPPED_FALLS: Final = 2  # so many falls of a person, and ...
+SWAPPED_SHARE: Final = 0.25  # ... this share of them: the sensor's axes are not what they are said to be, in gait neither
 
 
 class Kind(StrEnum):
@@ -66,11 +70,23 @@ class DatasetSection(Strict):
     format: Literal[1] = Field(description="version of this format")
     name: Annotated[str, Field(min_length=1)] = Field(description="name of the recordings, shown in every report")
     source: str = Field("", description="where they come from, and their licence")
-    rate_hz: Annotated[float, Field(ge=50.0, le=2000.0)] = Field(description="samples a second; below 50 a fall's lead is lost")
+    rate_hz: Annotated[float, Field(ge=MIN_RATE_HZ, le=MAX_RATE_HZ)] = Field(description="samples a second; below 50 a fall's lead is lost")
     time_column: int | str | None = Field(None, description="column of seconds in each trial; without it samples are evenly spaced")
     force: SignalSection = Field(description="specific force of the waist, g")
     rate: SignalSection = Field(description="angular rate of the waist, degrees/s")
     activities: dict[str, ActivitySection] = Field(description="[activities.CODE]")
+
+    @property
+    def columns(self) -> tuple[int | str, ...]:
+        """The columns of force, rate and, where there is one, time."""
+        return (*self.force.columns, *self.rate.columns, *(() if self.time_column is None else (self.time_column,)))
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Self:
+        twice = [name for name, times in Counter(self.columns).items() if times > 1]
+        if twice:
+            raise complaint("", f"column {twice[0]!r} is used twice")
+        return self
 
 
 SISFALL: Final[dict[str, Any]] = {
@@ -100,6 +116,11 @@ SISFALL: Final[dict[str, Any]] = {
 """What dataset.toml would say of SisFall; used where a folder has SisFall's own index and no dataset.toml."""
 _SISFALL_INDEX: Final = ("key", "code", "subject", "trial", "samples")
 _OTHER_NAMES: Final = {"code": "activity", "subject": "person"}
+
+
+_NEEDED: Final = ("key", "activity", "person", "trial")
+_MOVING: Final = frozenset({Kind.WALK, Kind.JOG, Kind.STAIRS, Kind.STUMBLE, Kind.FALL, Kind.FAINT})
+_FALLS: Final = frozenset({Kind.FALL, Kind.FAINT})
 
 
 @dataclass(frozen=True)
@@ -154,6 +175,12 @@ class Dataset:
         """Everybody recorded, sorted."""
         return tuple(sorted({r.person for r in self.recordings}))
 
+    @property
+    def uncalibrated(self) -> tuple[str, ...]:
+        """Those of `persons` who have no walk or jog that may serve as their warm-up: they are judged by other people's limits."""
+        calibrated = {r.person for r in self.recordings if r.calibration and r.kind in {Kind.WALK, Kind.JOG}}
+        return tuple(person for person in self.persons if person not in calibrated)
+
 
 def find(folder: Path) -> Path:
     """The folder with an index: `folder` itself, or the one below it that has. TC100 where there is none, TC104 where there are several."""
@@ -170,120 +197,158 @@ def find(folder: Path) -> Path:
 
 
 def load(folder: Path, strict: bool = False) -> Dataset:
-    """Read the recordings below `folder`; with `strict` the first one that is refused is a TreadctlError (TC104).
+    """Read the recordings below `folder`; with `strict` the first one that is refused is a TreadctlError.
 
-    Raises TreadctlError TC100 to TC104 for the folder's own files.
+    Raises TreadctlError TC100 to TC104 for the folder's own files, and TC104 where no recording could be used.
     """
     folder = find(folder)
-    rows = list(_index(folder / INDEX_FILE))
+    rows = list(read_rows(folder / INDEX_FILE, _NEEDED, _OTHER_NAMES))
     about = _about(folder, rows)
-    digest = hashlib.sha256()
-    files: dict[Path, Any] = {}
     recordings: list[Recording] = []
     refused: list[Refused] = []
-    for number, row in rows:
-        place = join_place(str(folder / INDEX_FILE), f"row {number}", row["key"])
-        try:
-            recording = _recording(folder, row, about, files, digest, place)
-        except TreadctlError as error:
-            if strict:
-                raise
-            refused.append(Refused(error.place, error.detail))
-            continue
-        recordings.append(recording)
+    swapped: Counter[str] = Counter()
+    with _Reader(folder, about) as reader:
+        for row in rows:
+            try:
+                recording = reader.recording(row)
+                flaw = _axes(recording)
+                if flaw is not None:
+                    swapped[recording.person] += 1
+                    raise TreadctlError("bad_value", recording.place, reader.words(flaw))
+            except TreadctlError as error:
+                if strict:
+                    raise
+                refused.append(Refused(error.place, error.detail or error.kind.sentence))
+                continue
+            recordings.append(recording)
+    recordings, doubted = _believed(recordings, swapped)
+    refused.extend(doubted)
     if not recordings:
-        raise TreadctlError("bad_value", str(folder), f"no recording could be used; the first was refused because: {refused[0].reason}" if refused else "empty index")
-    return Dataset(about.name, about.source, digest.hexdigest(), about.activities, tuple(recordings), tuple(refused))
+        detail = f"no recording could be used; the first, {refused[0].place}: {refused[0].reason}" if refused else "no recording in the index"
+        raise TreadctlError("bad_value", str(folder / INDEX_FILE), detail)
+    return Dataset(about.name, about.source, reader.sha256, about.activities, tuple(recordings), tuple(refused))
 
 
-def _about(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> DatasetSection:
+def _about(folder: Path, rows: list[Row]) -> DatasetSection:
     path = folder / DATASET_FILE
     if path.exists():
         source = read_toml(path)
         return validate(DatasetSection, source.table, source.place)
-    if rows and tuple(rows[0][1])[: len(_SISFALL_INDEX)] == tuple(_OTHER_NAMES.get(name, name) for name in _SISFALL_INDEX):
+    if rows and tuple(rows[0].fields)[: len(_SISFALL_INDEX)] == tuple(_OTHER_NAMES.get(name, name) for name in _SISFALL_INDEX):
         return DatasetSection.model_validate(SISFALL)
-    raise TreadctlError("file_missing", str(path), "it says what the columns are; see docs/reference/recording-format.md")
+    raise TreadctlError("file_missing", str(path), f"it says what the columns are; {_PAGE}")
 
 
-def _index(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with their number in the file, columns by our names."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        names = [_OTHER_NAMES.get(name, name) for name in reader.fieldnames or ()]
-        for wanted in ("key", "activity", "person", "trial"):
-            if wanted not in names:
-                raise TreadctlError("missing_key", join_place(str(path), "row 1"), f"no column {wanted}")
-        for number, row in enumerate(reader, start=2):
-            yield number, {_OTHER_NAMES.get(key, key): value or "" for key, value in row.items() if key is not None}
+def _axes(recording: Recording) -> Flaw | None:
+    if recording.kind not in _FALLS:
+        return None
+    return quality.axes_disagree(recording.time_s, recording.force_g, recording.rate_dps, recording.impact)
 
 
-def _recording(folder: Path, row: dict[str, str], about: DatasetSection, files: dict[Path, Any], digest: Any, place: str) -> Recording:  # noqa: ANN401 - hashlib's class has no name
-    activity = about.activities.get(row["activity"])
-    if activity is None:
-        raise TreadctlError("bad_value", place, f"activity {row['activity']!r} is not in [activities]")
-    path = folder / (row.get("file") or f"{row['activity']}.npz")
-    table, names = _table(path, row["key"], files, place)
-    digest.update(table.tobytes())
-    place = join_place(str(path), row["key"])
-    counts = [_columns(table, names, section.columns, place) for section in (about.force, about.rate)]
-    if about.time_column is None:
-        time_s = np.arange(len(table)) / about.rate_hz
-    else:
-        time_s = _columns(table, names, (about.time_column,), place)[:, 0]
-    for signal, section, word in ((counts[0], about.force, "force"), (counts[1], about.rate, "rate")):
-        reason = complaints_about(signal, section.full_scale_counts, word)
-        if reason is not None:
-            raise TreadctlError("bad_value", place, reason)
-    force_g, rate_dps = counts[0] * about.force.per_count, counts[1] * about.rate.per_count
-    reason = complaints_about_motion(time_s, force_g, about.rate_hz)
-    if reason is not None:
-        raise TreadctlError("bad_value", place, reason)
-    label = row.get("impact_s", "")
+def _believed(recordings: list[Recording], swapped: Counter[str]) -> tuple[list[Recording], list[Refused]]:
+    """Without the people several of whose falls show swapped axes: a fall shows it only now and then, gait never, and the sensor was the same."""
+    falls = Counter(r.person for r in recordings if r.kind in _FALLS) + swapped
+    doubted = {person for person, count in swapped.items() if count >= SWAPPED_FALLS and count >= SWAPPED_SHARE * falls[person]}
+    return [r for r in recordings if r.person not in doubted], [
+        Refused(r.place, f"{swapped[r.person]} of {falls[r.person]} falls of {r.person} show swapped or mirrored axes: nothing of this sensor is believed")
+        for r in recordings
+        if r.person in doubted
+    ]
+
+
+class _Reader:
+    """Reads one row of the index after the other, and keeps what was seen before: keys, numbers, the digest of it all."""
+
+    def __init__(self, folder: Path, about: DatasetSection) -> None:
+        self._folder = folder
+        self._about = about
+        self._tables = Tables()
+        self._keys: dict[str, int] = {}
+        self._numbers: dict[bytes, str] = {}
+        self._digest = hashlib.sha256(about.model_dump_json().encode())
+        self._first_row = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tables.__exit__()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def words(self, flaw: Flaw) -> str:
+        """A flaw of the recording read last, with the row as its file counts it."""
+        return flaw.words if flaw.sample is None else f"row {flaw.sample + self._first_row}: {flaw.words}"
+
+    def recording(self, row: Row) -> Recording:
+        """The recording of one row of the index. Raises TreadctlError where there is none to believe."""
+        fields, about = row.fields, self._about
+        key = fields["key"]
+        place = join_place(str(self._folder / INDEX_FILE), f"row {row.line}", *([key] if key else []))
+        if row.flaw:
+            raise TreadctlError("bad_value", place, row.flaw)
+        for name in ("key", "activity", "person"):
+            if not fields[name]:
+                raise TreadctlError("bad_value", place, f"no {name}")
+        before = self._keys.setdefault(key, row.line)
+        if before != row.line:
+            raise TreadctlError("bad_value", place, f"the key stands in row {before} already")
+        activity = about.activities.get(fields["activity"])
+        if activity is None:
+            raise TreadctlError("bad_value", place, f"activity {fields['activity']!r} is not in [activities]")
+        rate_hz = _number(fields, "rate_hz", place, MIN_RATE_HZ, MAX_RATE_HZ)
+        path = inside(self._folder, fields.get("file") or f"{fields['activity']}.npz", place)
+        table = self._tables.trial(path, key, about.columns, place)
+        self._take(fields, table, place)
+        if fields.get("samples", str(len(table.numbers))) not in {str(len(table.numbers)), ""}:
+            raise TreadctlError("bad_value", place, f"the index has {fields['samples']} samples, the recording {len(table.numbers)}")
+        place = join_place(str(path), key)
+        time_s, force_g, rate_dps = self._signals(table, rate_hz or about.rate_hz, activity.kind, place)
+        impact_s = _number(fields, "impact_s", place, float(time_s[0]), float(time_s[-1]))
+        recording = Recording(
+            fields["person"], fields["activity"], fields["trial"], activity.kind, activity.calibration, place, time_s, force_g, rate_dps, impact_s
+        )
+        if activity.kind in _FALLS:
+            self._refuse(quality.complaints_about_impact(time_s, force_g, recording.impact, impact_s is not None), place)
+        return recording
+
+    def _take(self, fields: dict[str, str], table: Table, place: str) -> None:
+        numbers = np.ascontiguousarray(table.numbers)
+        fingerprint = hashlib.sha256(numbers.tobytes()).digest()
+        self._digest.update("\0".join(f"{name}={value}" for name, value in sorted(fields.items())).encode())
+        self._digest.update(fingerprint)
+        self._first_row = table.first_row
+        before = self._numbers.setdefault(fingerprint, fields["key"])
+        if before != fields["key"]:
+            raise TreadctlError("bad_value", place, f"the same numbers as {before}")
+
+    def _signals(self, table: Table, rate_hz: float, kind: Kind, place: str) -> tuple[Array, Array, Array]:
+        about, numbers = self._about, np.asarray(table.numbers, dtype=np.float64)
+        time_s = numbers[:, 6] if about.time_column is not None else np.arange(len(numbers)) / rate_hz
+        for counts, section, word in ((numbers[:, :3], about.force, "force"), (numbers[:, 3:6], about.rate, "rate")):
+            self._refuse(quality.complaints_about(counts, section.full_scale_counts, word), place)
+        force_g, rate_dps = numbers[:, :3] * about.force.per_count, numbers[:, 3:6] * about.rate.per_count
+        self._refuse(quality.complaints_about_motion(time_s, force_g, rate_dps, rate_hz), place)
+        if kind in _MOVING:
+            self._refuse(quality.complaints_about_turning(force_g, rate_dps), place)
+        return time_s, force_g, rate_dps
+
+    def _refuse(self, flaw: Flaw | None, place: str) -> None:
+        if flaw is not None:
+            raise TreadctlError("bad_value", place, self.words(flaw))
+
+
+def _number(fields: dict[str, str], name: str, place: str, least: float, most: float) -> float | None:
+    """An optional number of the index. TC104 for what is none, or beyond its limits."""
+    text = fields.get(name, "")
+    if not text:
+        return None
     try:
-        impact_s = float(label) if label else None
-    except ValueError as error:
-        raise TreadctlError("bad_value", place, f"impact_s {label!r} is no number of seconds") from error
-    recording = Recording(
-        row["person"], row["activity"], row["trial"], activity.kind, activity.calibration, place, time_s, force_g, rate_dps, impact_s
-    )
-    reason = axes_disagree(time_s, force_g, rate_dps, recording.impact) if activity.kind in {Kind.FALL, Kind.FAINT} else None
-    if reason is not None:
-        raise TreadctlError("bad_value", place, reason)
-    return recording
-
-
-def _table(path: Path, key: str, files: dict[Path, Any], place: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The numbers of one trial and the names of its columns, if it has any."""
-    try:
-        if path.suffix == ".npz":
-            if path not in files:
-                files[path] = np.load(path, allow_pickle=False)
-            if key not in files[path].files:
-                raise TreadctlError("bad_value", place, f"{path.name} holds no array {key}")
-            table = files[path][key]
-            if table.ndim != 2 or table.dtype.kind not in "iuf":
-                raise TreadctlError("bad_value", join_place(str(path), key), f"must be a table of numbers, not {table.dtype} of shape {table.shape}")
-            return table, ()
-        with path.open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.reader(handle))
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise TreadctlError("file_missing", str(path), str(error)) from error
-    names = tuple(name.strip() for name in rows[0]) if rows else ()
-    numbers = np.empty((len(rows) - 1, len(names)))
-    for index, fields in enumerate(rows[1:]):
-        try:
-            numbers[index] = [float(text) for text in fields]
-        except ValueError as error:
-            raise TreadctlError("bad_value", join_place(str(path), f"row {index + 2}"), f"not {len(names)} numbers: {error}") from error
-    return numbers, names
-
-
-def _columns(table: NDArray[Any], names: tuple[str, ...], wanted: tuple[int | str, ...], place: str) -> Array:
-    chosen = []
-    for name in wanted:
-        at = names.index(name) if name in names else name
-        if not isinstance(at, int) or not 0 <= at < table.shape[1]:
-            raise TreadctlError("bad_value", place, f"there is no column {name!r}")
-        chosen.append(at)
-    return np.asarray(table[:, chosen], dtype=np.float64)
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise TreadctlError("bad_value", place, f"{name} {text!r} is no number from {least:g} to {most:g}")
+    return value
