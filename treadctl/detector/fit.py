@@ -33,8 +33,9 @@ WEIGHTS: Final[Mapping[Kind, float]] = {Kind.STUMBLE: 10.0, Kind.JUMP: 0.3}
 """A stumble looks like a fall that was caught: without this weight it is taken for one. A gentle jump on the spot is not what a belt sees."""
 PENALTY_C: Final = 0.05
 FOLDS: Final = 3
-MAX_STUMBLES: Final = 0.10  # stopped, among people not fitted on; the goal for new people is 15 %
-STOPS_PER_H: Final = 0.2  # false stops an hour of steady gait that the thresholds stand for
+MAX_STUMBLES: Final = 0.12  # stopped, among people not fitted on; the goal for new people is 15 %
+STOPS_PER_H: Final = (0.2, 0.5)  # false stops an hour of walking and of jogging that the thresholds stand for
+ABOVE_HIGHEST: Final = 1.0  # but no higher than this above what anybody unseen ever scored: a few odd people stretch the tail
 UNSTEADY_PER_H: Final = 4.0  # false holds an hour
 TAIL_SHARE: Final = 0.02  # of all seconds, taken for the tail
 LEAST_TAIL_S: Final = 120
@@ -160,6 +161,7 @@ class Tail:
     from_score: float
     per_hour: float
     scale: float
+    highest: float  # that was ever seen
 
     def threshold(self, per_hour: float) -> float:
         """The score passed `per_hour` times an hour."""
@@ -182,22 +184,22 @@ def tail_of(unseen: Sequence[Unseen], kind: Kind) -> Tail:
         raise ValueError(f"{len(peaks)} s of {kind.value} to choose a threshold on; {LEAST_TAIL_S} are needed")
     ordered = np.sort(peaks)
     above = ordered[-max(10, round(TAIL_SHARE * len(ordered))) :]
-    return Tail(float(above[0]), 3600.0 * len(above) / len(ordered), float(np.mean(above - above[0])))
+    return Tail(float(above[0]), 3600.0 * len(above) / len(ordered), float(np.mean(above - above[0])), float(ordered[-1]))
 
 
 def with_thresholds(tuning: TrunkTuning, unseen: Sequence[Unseen]) -> TrunkTuning:
     """The same model with thresholds: where the tails of walking and jogging say STOPS_PER_H, and higher until few stumbles are stopped."""
     tails = tail_of(unseen, Kind.WALK), tail_of(unseen, Kind.JOG)
-    walking, running = (tail.threshold(STOPS_PER_H) for tail in tails)
+    walking, running = (min(tail.threshold(rate), tail.highest + ABOVE_HIGHEST) for tail, rate in zip(tails, STOPS_PER_H, strict=True))
     running = max(walking, running)
     stumbles = [u for u in unseen if u.trace.recording.kind is Kind.STUMBLE]
     more = 0.0
     while stumbles:
-        stopped = sum(bool(alarms_above(u.trace.time_s, u.score - between(u.trace.intensity, walking + more, running + more), 2.0)) for u in stumbles)
+        stopped = sum(bool(alarms_above(u.trace.time_s, u.score - between(u.trace.intensity, walking + more, max(running, walking + more)), 2.0)) for u in stumbles)
         if stopped <= MAX_STUMBLES * len(stumbles):
             break
         more += 0.125
-    losing = (walking + more, running + more)
+    losing = (walking + more, max(running, walking + more))
     loose = tuple(min(high - 1.0, tail.threshold(UNSTEADY_PER_H)) for high, tail in zip(losing, tails, strict=True))
     return TrunkTuning(tuning.bias, tuning.rows, tuning.walking, tuning.running, losing, (loose[0], max(loose)))
 

@@ -1,8 +1,8 @@
 """Calibration: how far the features of the waist go in this person's own steady gait, and the fitted model that reads them.
 
 The peak of each feature is taken over every second of steady gait, walking and running apart; a limit is the mean of these peaks and SPREADS spreads of
-them. Where little was seen the limits lean on other people's, as if PRIOR_BLOCKS seconds of theirs had been seen too; running that was never seen is
-foretold from walking by the ratio other people have.
+them. Where little was seen the limits lean on other people's, as if PRIOR_BLOCKS seconds of theirs had been seen too; those of a gait never seen are
+other people's. (Foretelling a person's running from their walking was tried: it was worse.)
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class Calibration:
 
     def limits(self, tuning: TrunkTuning) -> Peaks:
         """The limits in force: the larger of walking's and running's, feature by feature."""
-        walking = self.walking.limits(tuning.walking)
-        foretold = tuple(w * r / p for w, r, p in zip(walking, tuning.running, tuning.walking, strict=True))
-        return tuple(map(max, walking, self.running.limits(foretold)))
+        return tuple(map(max, self.walking.limits(tuning.walking), self.running.limits(tuning.running)))
 
     def aged(self) -> Calibration:
         """As it counts on another day: the same figures, believed as if they were of KEPT_BLOCKS seconds."""
