@@ -33,6 +33,7 @@ from treadctl.errors import TreadctlError
 Array = NDArray[np.float64]
 
 OFFSETS: Final = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
+BRIEF_S: Final = 20.0
 WALK_ONLY: Final = frozenset({Kind.WALK})
 LEAST_PERSONS: Final = 4
 DETECTOR: Final = "trunk"
@@ -63,7 +64,7 @@ def people_of(dataset: Dataset, calibration_s: float = CALIBRATION_S) -> list[Pe
     found = []
     for name in dataset.persons:
         own = tuple(t for t in traces if t.recording.person == name)
-        found.append(Person(name, own, calibrated(own, calibration_s)))
+        found.append(Person(name, own, calibrated(own, calibration_s), calibrated(own, BRIEF_S, WALK_ONLY)))
     return found
 
 

@@ -52,7 +52,7 @@ def age_s(memory: Memory) -> float:
 
 
 def weight(memory: Memory) -> float:
-    """The mean of |force| over a second, g: 1 in anybody upright or lying."""
+    """The mean of the force along gravity over a second, g: 1 in whoever neither rises nor sinks for good, however lively."""
     return memory[-1]
 
 
@@ -108,7 +108,7 @@ def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tupl
     rate += (math.sqrt(px * px + py * py + pz * pz) - rate) * dt / TAU_SMOOTH_S
     force += (size - force) * dt / TAU_SMOOTH_S
     liveliness += ((size - 1.0) ** 2 - liveliness) * dt / TAU_INTENSITY_S
-    heavy += (size - heavy) * dt / TAU_WEIGHT_S
+    heavy += (along - heavy) * dt / TAU_WEIGHT_S
 
     after = (
         age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,

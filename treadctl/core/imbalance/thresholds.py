@@ -84,7 +84,8 @@ class TrunkThresholds:
     """When the waist sensor is believed, and when the person is down. The thresholds of the score itself are fitted, see `calibration.TrunkTuning`.
 
     All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees: KFall ends its falls beyond that) is no gait;
-    the mean of |force| over a second is 1 g in anybody upright or lying, so one outside 0.7 to 1.4 g is a wrong scale or a dying sensor; 20 s of steady
+    the force along gravity is 1 g in the mean of a second in whoever walks, runs or lies, so one outside 0.7 to 1.4 g for half a second is a wrong scale or
+    axes that changed places; 20 s of steady
     gait are the shortest calibration the evaluation was made with; without it a fall must be surer by one unit of log-odds (2.7 to 1).
     """
 
@@ -96,7 +97,7 @@ class TrunkThresholds:
     down_s: float = 0.5
     least_weight_g: float = 0.7
     most_weight_g: float = 1.4
-    doubt_s: float = 1.0
+    doubt_s: float = 0.5
     population_margin: float = 1.0
     uncalibrated_max_mps: float = 0.83
 

@@ -1,6 +1,6 @@
 """Imbalance from an inertial sensor worn at the waist: the features of a fall, in parts of this person's own gait, weighed into one score.
 
-The score is a quadratic form of the features now and 100 ms ago: the log-odds that a fall is under way, as fitted on recordings of falls and of gait. The
+The score is a quadratic form of the features now and 50 ms ago: the log-odds that a fall is under way, as fitted on recordings of falls and of gait. The
 thresholds on it stand for a rate of false stops (see docs/explanation/imbalance.md). Constant memory; any rate from 50 Hz, time is taken from the samples.
 """
 
@@ -19,7 +19,8 @@ from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.sample import TrunkMotion
 
-LAG_S: Final = 0.1
+LAG_S: Final = 0.05
+MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
 CLIP: Final = 4.0  # no input counts for more than this: beyond it a fall is a fall
 FULL_INTENSITY_G: Final = 0.6
 MAX_INTENSITY: Final = 2.0
@@ -38,7 +39,7 @@ class Trust(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrunkState:
-    """The detector's memory. `past` holds (instant s, inputs) of the last 100 ms; `score` is the log-odds at the newest sample."""
+    """The detector's memory. `past` holds (instant s, inputs) of the last 50 ms; `score` is the log-odds at the newest sample."""
 
     trust: Trust = Trust.ABSENT
     calibration: Calibration = Calibration()
@@ -77,7 +78,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     if motion is None or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
         return _missing(state, at_s, limits)
     dt = at_s - state.at_s
-    if not (dt > 0.0):
+    if not (dt > MIN_DT_S):
         return state
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
