@@ -75,7 +75,7 @@ class Baseline:
         """The baseline after one more sample."""
         whole, bins = self.whole.learn(total, skew, dt_s), self.by_phase
         if beat is not None:
-            k = int(beat.phase * BINS) % BINS
+            k = int(beat.phase % 1.0 * BINS) % BINS
             bins = (*bins[:k], bins[k].learn(total, skew, dt_s * BINS), *bins[k + 1 :])  # an eighth is met an eighth of the time
         return Baseline(whole, bins)
 
@@ -84,7 +84,7 @@ class Baseline:
         if self.whole.seconds < min_s:
             return None
         if beat is not None:
-            now = self.by_phase[int(beat.phase * BINS) % BINS]
+            now = self.by_phase[int(beat.phase % 1.0 * BINS) % BINS]
             if now.seconds >= min_s:
                 return now
         return self.whole
