@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -19,13 +20,17 @@ from treadctl.detector.rail_loads import HARD, USUAL, Plan, Population, Walker
 from treadctl.detector.rail_score import Caught, FalseAlarms, Report, catch, faults, lost_with_shift, score, told
 
 
+def dice(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - a seed, no secret
+
+
 def walker(seed: int = 1, of: Population = USUAL) -> Walker:
-    rng = random.Random(seed)
+    rng = dice(seed)
     return Walker(loads.draw(rng, of), rng)
 
 
 def test_the_simulated_hands_match_the_published_figures() -> None:
-    figures = validate(40, 1)
+    figures = validate(30, 1)
     assert [figure.name for figure in figures if not figure.ok] == []
     assert all(line.startswith("ok") for line in lines(figures))
 
@@ -44,7 +49,7 @@ def test_the_simulated_hands_match_the_published_figures() -> None:
     ],
 )
 def test_a_spoilt_figure_is_noticed(spoilt: Population, name: str) -> None:
-    bad = [figure.name for figure in validate(30, 1, spoilt) if not figure.ok]
+    bad = [figure.name for figure in validate(20, 1, spoilt) if not figure.ok]
     assert any(name in figure for figure in bad)
 
 
@@ -55,7 +60,7 @@ def test_a_seed_gives_the_same_people_and_the_same_loads() -> None:
 
 
 def test_people_are_of_every_kind() -> None:
-    rng = random.Random(3)
+    rng = dice(3)
     people = [loads.draw(rng) for _ in range(400)]
     assert {who.rate_hz for who in people} == {100.0, 200.0}
     assert min(who.mass_kg for who in people) < 45.0
@@ -69,7 +74,7 @@ def test_people_are_of_every_kind() -> None:
 def test_stamps_rise_though_they_jitter_and_now_and_then_a_sample_is_missing() -> None:
     for seed in range(12):
         stream = list(walker(seed).episode(20.0, Hands.ON))
-        steps = [b[0] - a[0] for a, b in zip(stream, stream[1:], strict=False)]
+        steps = [b[0] - a[0] for a, b in pairwise(stream)]
         assert min(steps) > 0.0
         assert max(steps) < 0.1
         assert len(stream) < 20.0 * walker(seed).who.rate_hz
@@ -77,7 +82,7 @@ def test_stamps_rise_though_they_jitter_and_now_and_then_a_sample_is_missing() -
 
 def test_hands_that_come_off_leave_the_noise_and_the_shift_of_the_cells() -> None:
     someone = walker(4)
-    list(someone.episode(2.0, Hands.FREE, Plan(loads.put(random.Random(1), 0.1, 0.0))))
+    list(someone.episode(2.0, Hands.FREE, Plan(loads.put(dice(1), 0.1, 0.0))))
     percent = 100.0 / (someone.who.mass_kg * 9.80665)
     left = [sample[1] for sample in someone.episode(10.0, Hands.FREE)]
     assert abs(sum(left) / len(left)) < percent * (1.5 + someone.who.drift_n + 0.3)
@@ -86,19 +91,19 @@ def test_hands_that_come_off_leave_the_noise_and_the_shift_of_the_cells() -> Non
 def test_the_onset_of_a_grab_is_its_first_percent() -> None:
     someone = walker(5)
     someone.who = replace(someone.who, noise_n=0.0, offsets_n=(0.0, 0.0), drift_n=0.0, jitter_s=0.0, missing=0.0)
-    someone = Walker(someone.who, random.Random(1))
+    someone = Walker(someone.who, dice(1))
     someone.on[:] = [0.0, 0.0]
-    stream = list(someone.episode(3.0, Hands.FREE, loads.grab(random.Random(2), 1.0, weak=False, holding=False), "grab", 1.0))
+    stream = list(someone.episode(3.0, Hands.FREE, loads.grab(dice(2), 1.0, weak=False, holding=False), "grab", 1.0))
     k = next(k for k, sample in enumerate(stream) if sample[5])
     assert stream[k][1] + stream[k][2] >= 1.0 > stream[k - 1][1] + stream[k - 1][2]
     assert all(sample[5] == "grab" for sample in stream[k:])
 
 
 def test_a_short_run_has_no_false_stop_and_is_the_same_twice() -> None:
-    first, again = score(0.2, 4, 11), score(0.2, 4, 11)
+    first, again = score(0.1, 3, 11), score(0.1, 3, 11)
     assert (first.stops, first.samples, first.hours) == (0, again.samples, again.hours)
-    assert first.hours >= 0.2
-    assert first.people == 4
+    assert first.hours >= 0.1
+    assert first.people == 3
     assert first.bound_per_hour == pytest.approx(3.0 / first.hours)
 
 
@@ -119,18 +124,20 @@ def test_parts_of_a_run_add_up() -> None:
 
 
 def test_grabs_are_caught_within_60_ms() -> None:
-    caught = catch("grab", 12, 5, 11)
-    assert caught.events == len(caught.latencies_ms) == 60
+    caught = catch("grab", 6, 6, 11)
+    assert caught.events == len(caught.latencies_ms) == 36
     assert caught.early == 0
     assert caught.quantile(0.99) <= 60.0
     assert caught.quantile(0.5) < caught.quantile(1.0)
 
 
-@pytest.mark.parametrize(("kind", "least", "most"), [("weak_grab", 0.9, 1.0), ("lurch", 0.8, 1.0), ("lean", 0.0, 0.0), ("hold_lost", 0.95, 1.0), ("pumping", 0.9, 1.0)])
+@pytest.mark.parametrize(
+    ("kind", "least", "most"), [("weak_grab", 0.9, 1.0), ("lurch", 0.8, 1.0), ("lean", 0.0, 0.0), ("hold_lost", 0.95, 1.0), ("pumping", 0.9, 1.0)]
+)
 def test_each_event_is_caught_as_often_as_it_should(kind: str, least: float, most: float) -> None:
-    caught = catch(kind, 8, 5, 11)
+    caught = catch(kind, 5, 6, 11)
     assert least <= caught.share <= most
-    assert caught.events == 40 == len(caught.latencies_ms) + sum(caught.missed.values())
+    assert caught.events == 30 == len(caught.latencies_ms) + sum(caught.missed.values())
 
 
 def test_a_deaf_detector_catches_nothing() -> None:
