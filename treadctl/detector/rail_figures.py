@@ -59,8 +59,8 @@ def lines(figures: tuple[Figure, ...]) -> list[str]:
 
 
 def _walk(who: Someone, rng: random.Random) -> list[float]:
-    """Total load over 24 s of walking."""
-    return [left + right for _, left, right, _, _, _ in Walker(who, rng).episode(24.0, Hands.FREE)]
+    """Total load over 20 s of walking."""
+    return [left + right for _, left, right, _, _, _ in Walker(who, rng).episode(20.0, Hands.FREE)]
 
 
 def _mean(walk: list[float]) -> float:
@@ -91,7 +91,7 @@ def _repeats(walk: list[float], who: Someone) -> bool:
     """Whether the autocorrelation has a peak within 8 % of the stride, at least 0.3 high."""
     stride = round(2.0 / who.walk_hz * _HZ)
     short = walk[:2400]
-    lags = range(round(0.85 * stride), round(1.15 * stride), 2)
+    lags = range(round(0.85 * stride), round(1.15 * stride), 6)
     values = [_correlation(short, walk[lag : lag + len(short)]) for lag in lags]
     best = max(range(len(values)), key=values.__getitem__)
     return values[best] > 0.3 and abs(lags[best] - stride) <= 0.08 * stride

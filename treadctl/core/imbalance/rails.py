@@ -18,6 +18,7 @@ from treadctl.core.program import Hands
 SLOPE_S: Final = 0.04  # a slope is taken over this and at most one sample more
 SLOPE_SAMPLES: Final = 12  # and over no more samples than these
 MIN_STEP_S: Final = 0.0005  # closer together, two samples are one
+MAX_LOAD: Final = 1000.0  # percent; more is no more
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream makes a slope meaningless
 WINDOW_S: Final = 20.0  # of the running mean and spread, once full
 BINS: Final = 8  # of a step
@@ -74,7 +75,7 @@ class Baseline:
         """The baseline after one more sample."""
         whole, bins = self.whole.learn(total, skew, dt_s), self.by_phase
         if beat is not None:
-            k = int(beat.phase * BINS) % BINS
+            k = int(beat.phase % 1.0 * BINS) % BINS
             bins = (*bins[:k], bins[k].learn(total, skew, dt_s * BINS), *bins[k + 1 :])  # an eighth is met an eighth of the time
         return Baseline(whole, bins)
 
@@ -83,7 +84,7 @@ class Baseline:
         if self.whole.seconds < min_s:
             return None
         if beat is not None:
-            now = self.by_phase[int(beat.phase * BINS) % BINS]
+            now = self.by_phase[int(beat.phase % 1.0 * BINS) % BINS]
             if now.seconds >= min_s:
                 return now
         return self.whole
@@ -197,6 +198,7 @@ def update(
     dt_s = at_s - (state.recent[-1][0] if state.recent else -math.inf)
     if not (dt_s > MIN_STEP_S):
         return state
+    left, right = min(max(left, -MAX_LOAD), MAX_LOAD), min(max(right, -MAX_LOAD), MAX_LOAD)
     sample = (at_s, left, right)
     before = state.hold
     if before is None or dt_s > MAX_GAP_S:
@@ -242,13 +244,13 @@ def _jump(recent: tuple[tuple[float, float, float], ...], before: Hold, mean: fl
     rate = (total - then_left - then_right) / span_s
     rise = total - before.floor
     if rate > limits.grab_rate_percent_per_s and rise > limits.snatch_percent:
-        expected, level, spread = before.held, before.held, 0.0
+        expected, level, spread, least = before.held, before.held, 0.0, limits.firm_percent
         if usual is not None:
-            level, spread = usual.total, _spread(usual.total_var, usual.seconds, limits)
+            level, spread, least = usual.total, _spread(usual.total_var, usual.seconds, limits), limits.rise_percent
             expected += (level - mean) * min(1.0, max(0.0, before.held / mean)) if mean > 0.0 else 0.0
         if rate > limits.snatch_rate_percent_per_s and total - expected > max(limits.snatch_percent, spread):
             return Imbalance.GRAB
-        if rise > limits.rise_percent and total - level > max(limits.grab_percent, spread):
+        if rise > least and total - level > max(limits.grab_percent, spread):
             return Imbalance.GRAB
 
     side = 1.0 if skew > then_right - then_left else -1.0

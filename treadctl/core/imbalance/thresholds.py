@@ -23,10 +23,11 @@ class RailThresholds:
     overload_percent: float = 25.0  # [D] sustained load above 20-25 % is tiredness; also the most that a spread may widen a threshold
     baseline_min_s: float = 8.0  # [D] judged: some eight strides
 
-    rise_percent: float = 11.0  # [D] judged: a grab's rise above the lowest load just before; a firm hold of 15 % rippling by 30 % rises by 6
-    floor_creep_percent_per_s: float = 20.0  # [D] judged: what rises more slowly is leaning
+    rise_percent: float = 12.0  # [D] judged: a grab's rise above the lowest load just before; a firm hold of 15 % rippling by 30 % rises by 6
+    firm_percent: float = 20.0  # [D] the same for one whose hold is not known: a firm hold of 15 % put on at once, at the height of its ripple
+    floor_creep_percent_per_s: float = 30.0  # [D] judged: what rises more slowly is leaning
     snatch_percent: float = 7.0  # [D] judged: enough for a rise so steep that no hand put on normally makes it
-    snatch_rate_percent_per_s: float = 140.0  # [D] a firm hold of 15 % taken in 0.2 s rises by 118 %/s; a grab of 20 % in 0.15 s by 200
+    snatch_rate_percent_per_s: float = 155.0  # [D] a firm hold of 15 % taken in 0.2 s rises by 118 %/s and its ripple; a grab of 20 % in 0.15 s by 200
     asymmetry_rate_percent_per_s: float = 125.0  # [D] the same firm hold, taken with one hand
     spreads: float = 3.0  # [D] judged: a sine never leaves its mean by more than 1.42 spreads
     grip_min_s: float = 2.0  # [D] judged: hold seen before a lost one is judged against it
