@@ -76,10 +76,11 @@ def test_a_fall_is_told_before_the_person_lies_and_lying_is_told_as_down() -> No
 
 def test_while_the_limits_are_other_peoples_a_fall_must_be_surer() -> None:
     wearer = Wearer()
-    wearer.walk(10.0)
+    wearer.walk(6.0)
     assert wearer.state.trust is Trust.POPULATION
     lean = TUNING.threshold(TUNING.losing, 0.0)
-    for score, expected in ((lean + 0.5 * LIMITS.population_margin, Imbalance.TRUNK_UNSTEADY), (lean + 1.5 * LIMITS.population_margin, Imbalance.TRUNK_FALLING)):
+    for more, expected in ((0.5, Imbalance.TRUNK_UNSTEADY), (1.5, Imbalance.TRUNK_FALLING)):
+        score = lean + more * LIMITS.population_margin
         tuning = replace(TUNING, rows=tuple((0.0,) * len(row) for row in TUNING.rows), bias=score)
         motion = wearer.waist.move(0.01)
         assert update(wearer.state, wearer.now_s + 0.01, motion, False, tuning, LIMITS).verdict is expected

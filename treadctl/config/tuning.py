@@ -38,7 +38,9 @@ class TuningFile(Strict):
     kind: Literal["trunk"] = Field(description="which detector")
     fitted_on: FittedOn = Field(description="what the numbers were fitted on")
     bias: float = Field(description="log-odds with all inputs zero")
-    rows: Annotated[tuple[Numbers, ...], Field(strict=False)] = Field(description="weights: row i is of input i alone, then of its products with inputs i, i + 1, ...")
+    rows: Annotated[tuple[Numbers, ...], Field(strict=False)] = Field(
+        description="row i: the weight of input i, then of its products with inputs i, i + 1, ..."
+    )
     walking: Numbers = Field(description="other people's limits, walking")
     running: Numbers = Field(description="other people's limits, running")
     losing: Pair = Field(description="log-odds at which the belt stops, walking and running")

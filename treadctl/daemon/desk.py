@@ -12,6 +12,7 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import ArmArgs, ReceivedRequest
 from treadctl.prescription.compile import check_program, compile_program
 from treadctl.prescription.frame import frame_of
+from treadctl.prescription.gait import load_gait
 from treadctl.prescription.person import load_person
 from treadctl.prescription.plan import deck_findings, guard_findings
 from treadctl.prescription.prepare import prepare
@@ -59,8 +60,11 @@ class Desk:
         profile = load_profile(_ordinary(args.profile_path))
         if args.person_path is None:
             return ArmOrder(compile_program(profile, frame.limits), args.person, frame.limits, args.checklist, guard_findings(profile, frame))
-        ready = prepare(profile, frame, load_person(_ordinary(args.person_path)))
-        return ArmOrder(ready.program, ready.person, ready.limits, args.checklist, ready.preflight)
+        path = _ordinary(args.person_path)
+        person = load_person(path)
+        ready = prepare(profile, frame, person)
+        gait = load_gait(path) if person.keep_gait else None
+        return ArmOrder(ready.program, ready.person, ready.limits, args.checklist, ready.preflight, gait)
 
 
 def _ordinary(name: str | None) -> Path:

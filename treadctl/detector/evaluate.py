@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
+from treadctl.core.imbalance.calibration import KEPT_BLOCKS, Calibration, TrunkTuning
 from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.trunk import TrunkState, update
 from treadctl.core.imbalance.verdict import LEVEL, Level
@@ -33,7 +33,6 @@ from treadctl.errors import TreadctlError
 Array = NDArray[np.float64]
 
 OFFSETS: Final = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
-BRIEF_S: Final = 20.0
 WALK_ONLY: Final = frozenset({Kind.WALK})
 LEAST_PERSONS: Final = 4
 DETECTOR: Final = "trunk"
@@ -64,7 +63,7 @@ def people_of(dataset: Dataset, calibration_s: float = CALIBRATION_S) -> list[Pe
     found = []
     for name in dataset.persons:
         own = tuple(t for t in traces if t.recording.person == name)
-        found.append(Person(name, own, calibrated(own, calibration_s), calibrated(own, BRIEF_S, WALK_ONLY)))
+        found.append(Person(name, own, calibrated(own, calibration_s)))
     return found
 
 
@@ -100,8 +99,8 @@ def _fold(index: int, calibration_s: float) -> Fold:
         outcomes[UNSTEADY].append(outcome(one.recording, holds, calibration_s))
         samples += len(one.intensity)
     seconds = time.perf_counter() - begun
-    for name, calibration, margin in _calibrations(person):
-        outcomes[name] = [_by_score(t, calibration, tuning, margin, calibration_s) for t in person.traces]
+    for name, calibration in _calibrations(person):
+        outcomes[name] = [_by_score(t, calibration, tuning, 0.0, calibration_s) for t in person.traces]
     own = [t.recording for t in person.traces]
     outcomes[KFALL] = [outcome(r, kfall_alarms(r, calibration_s), calibration_s) for r in own]
     for name, every in ((TWO_FEATURES, False), (TWO_FEATURES_ALL, True)):
@@ -128,18 +127,19 @@ def alarms_live(samples: Iterable[tuple[float, TrunkMotion | None]], calibration
     return stops, holds
 
 
-def _calibrations(person: Person) -> list[tuple[str, Calibration, float]]:
-    """What the warm-up might have been: name, what was learnt of it, and what the thresholds are raised by."""
-    margin = TrunkThresholds().population_margin
-    found: list[tuple[str, Calibration, float]] = [(UNCALIBRATED, Calibration(), margin)]
+def _calibrations(person: Person) -> list[tuple[str, Calibration]]:
+    """What the warm-up might have been, and what was learnt of it."""
+    found: list[tuple[str, Calibration]] = [(UNCALIBRATED, Calibration())]
     for seconds in (10.0, 20.0, 50.0):
-        found.append((f"{seconds:.0f} s of walking", calibrated(person.traces, seconds, WALK_ONLY), margin if seconds < 20.0 else 0.0))
-        found.append((f"{seconds:.0f} s of walking and of jogging", calibrated(person.traces, seconds), 0.0))
+        found.append((f"{seconds:.0f} s of walking", calibrated(person.traces, seconds, WALK_ONLY)))
+        found.append((f"{seconds:.0f} s of walking and of jogging", calibrated(person.traces, seconds)))
     return found
 
 
 def _by_score(one: Trace, calibration: Calibration, tuning: TrunkTuning, offset: float, calibration_s: float) -> Outcome:
-    excess = scores_of(one, calibration.limits(tuning), tuning) - between(one.intensity, *tuning.losing) - offset
+    unknown = between(one.intensity, *(float(g.blocks < KEPT_BLOCKS) for g in (calibration.walking, calibration.running)))
+    threshold = between(one.intensity, *tuning.losing) + unknown * TrunkThresholds().population_margin
+    excess = scores_of(one, calibration.limits(tuning), tuning) - threshold - offset
     return outcome(one.recording, alarms_above(one.time_s, excess, judged_from_s(one.recording, calibration_s)), calibration_s)
 
 

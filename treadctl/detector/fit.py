@@ -43,12 +43,11 @@ LEAST_TAIL_S: Final = 120
 
 @dataclass(frozen=True)
 class Person:
-    """One person's traces, what was learnt of their gait in full, and what a short warm-up of walking would have taught."""
+    """One person's traces and what was learnt of their gait."""
 
     name: str
     traces: tuple[Trace, ...]
     calibration: Calibration
-    brief: Calibration
 
 
 def population(people: Sequence[Person]) -> tuple[Peaks, Peaks]:
@@ -79,7 +78,7 @@ def expand(inputs: Array) -> Array:
 
 
 def examples(people: Sequence[Person], bare: TrunkTuning, coarse: int) -> tuple[Array, NDArray[np.int_], Array]:
-    """Inputs, labels and weights of everybody's samples, every second one as after a short warm-up: the model must live with both."""
+    """Inputs, labels and weights of everybody's samples."""
     parts: list[Array] = []
     labels: list[NDArray[np.int_]] = []
     weights: list[Array] = []
@@ -93,16 +92,15 @@ def examples(people: Sequence[Person], bare: TrunkTuning, coarse: int) -> tuple[
         for trace in person.traces:
             recording, time_s = trace.recording, trace.time_s
             inputs = inputs_of(trace, person.calibration.limits(bare))
-            inputs[1::2] = inputs_of(trace, person.brief.limits(bare))[1::2]
             step_s = float(np.median(np.diff(time_s)))
             begin = int(np.searchsorted(time_s, 1.0))
-            every = max(1, round(coarse * NEGATIVE_EVERY_S / step_s)) | 1  # odd: so that both warm-ups are met
+            every = max(1, round(coarse * NEGATIVE_EVERY_S / step_s))
             if recording.kind is Kind.FAINT:
                 continue  # slow, without a struggle: it is judged, not taught
             if recording.kind is Kind.FALL:
                 impact_s = time_s[recording.impact]
                 a, b = (max(begin, int(np.searchsorted(time_s, impact_s - s))) for s in POSITIVE_S)
-                add(inputs[a : b : max(1, round(coarse * POSITIVE_EVERY_S / step_s)) | 1], 1, 1.0)
+                add(inputs[a : b : max(1, round(coarse * POSITIVE_EVERY_S / step_s))], 1, 1.0)
                 add(inputs[begin : max(begin + 1, int(np.searchsorted(time_s, impact_s - QUIET_S))) : every], 0, 1.0)
             else:
                 add(inputs[begin::every], 0, WEIGHTS.get(recording.kind, 1.0))
@@ -151,9 +149,8 @@ def unseen_scores(people: Sequence[Person], folds: int = FOLDS) -> list[Unseen]:
     for fold in range(min(folds, len(people))):
         tuning = regress([p for index, p in enumerate(people) if index % folds != fold], COARSE)
         for person in people[fold::folds]:
-            for calibration in (person.calibration, person.brief):
-                limits = calibration.limits(tuning)
-                found.extend(Unseen(trace, scores_of(trace, limits, tuning)) for trace in person.traces)
+            limits = person.calibration.limits(tuning)
+            found.extend(Unseen(trace, scores_of(trace, limits, tuning)) for trace in person.traces)
     return found
 
 
@@ -197,7 +194,8 @@ def with_thresholds(tuning: TrunkTuning, unseen: Sequence[Unseen]) -> TrunkTunin
     stumbles = [u for u in unseen if u.trace.recording.kind is Kind.STUMBLE]
     more = 0.0
     while stumbles:
-        stopped = sum(bool(alarms_above(u.trace.time_s, u.score - between(u.trace.intensity, walking + more, max(running, walking + more)), 2.0)) for u in stumbles)
+        pair = walking + more, max(running, walking + more)
+        stopped = sum(bool(alarms_above(u.trace.time_s, u.score - between(u.trace.intensity, *pair), 2.0)) for u in stumbles)
         if stopped <= MAX_STUMBLES * len(stumbles):
             break
         more += 0.125

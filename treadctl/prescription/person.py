@@ -116,6 +116,7 @@ class Person(Strict):
     usual_minutes: Annotated[float, Field(gt=0.0, le=480.0)] | None = Field(None, description="usual length of their own forward session, min")
     sessions_last_7_days: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="backward sessions in the last seven days")
     screening: Screening | None = Field(None, description="answers to the screening questions")
+    keep_gait: bool = Field(False, description="the person consents that figures of their gait are kept beside this file and used on other days")
     caps: Caps = Field(default_factory=Caps, description="what a clinician lowers")
     overrides: Annotated[tuple[Override, ...], Field(strict=False)] = Field((), description="rules set aside by a clinician")
 

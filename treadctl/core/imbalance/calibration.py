@@ -27,6 +27,11 @@ _NO_PEAKS: Final = (0.0,) * len(FEATURES)
 Peaks = tuple[float, ...]
 
 
+def running_share(intensity: float) -> float:
+    """How far a gait of this liveliness is running: 0 walking, 1 running."""
+    return min(1.0, max(0.0, (intensity - WALK_BELOW_G) / (RUN_ABOVE_G - WALK_BELOW_G)))
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkTuning:
     """The model as fitted on recordings (see docs/explanation/imbalance.md). `rows[i]` weighs input i alone and with every input from i on.
@@ -44,8 +49,7 @@ class TrunkTuning:
 
     def threshold(self, pair: tuple[float, float], intensity: float) -> float:
         """The threshold for this liveliness of gait."""
-        share = min(1.0, max(0.0, (intensity - WALK_BELOW_G) / (RUN_ABOVE_G - WALK_BELOW_G)))
-        return pair[0] + share * (pair[1] - pair[0])
+        return pair[0] + running_share(intensity) * (pair[1] - pair[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,16 @@ class Calibration:
     block_s: float = 0.0
     peaks: Peaks = _NO_PEAKS
     intensity: float = 0.0
+
+    def unknown(self, intensity: float) -> float:
+        """How far the gait of this liveliness is not known of this person, 0 to 1: walking or running was seen for less than KEPT_BLOCKS seconds."""
+        share = running_share(intensity)
+        return (1.0 - share) * (self.walking.blocks < KEPT_BLOCKS) + share * (self.running.blocks < KEPT_BLOCKS)
+
+    @property
+    def blocks(self) -> int:
+        """Seconds of steady gait that it rests on."""
+        return self.walking.blocks + self.running.blocks
 
     def limits(self, tuning: TrunkTuning) -> Peaks:
         """The limits in force: the larger of walking's and running's, feature by feature."""

@@ -57,7 +57,7 @@ class TrunkState:
     @property
     def learnt_s(self) -> float:
         """Seconds of steady gait that the limits rest on."""
-        return float(self.calibration.walking.blocks + self.calibration.running.blocks)
+        return float(self.calibration.blocks)
 
 
 def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
@@ -101,7 +101,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     trust = Trust.SETTLING if waist.age_s(memory) < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
     verdict = Imbalance.NONE
     if trust > Trust.SETTLING:
-        verdict = _judge(score, intensity, tilted_s, trust, tuning, limits)
+        verdict = _judge(score, intensity, tilted_s, state.calibration.unknown(intensity), tuning, limits)
         if learning:
             calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
@@ -109,10 +109,10 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     return TrunkState(trust, calibration, own, at_s, memory, past, features, score, tilted_s, doubted_s, False, verdict)
 
 
-def _judge(score: float, intensity: float, tilted_s: float, trust: Trust, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
+def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
     if tilted_s > limits.down_s:
         return Imbalance.TRUNK_DOWN
-    margin = limits.population_margin if trust is Trust.POPULATION else 0.0
+    margin = unknown * limits.population_margin
     if score > tuning.threshold(tuning.losing, intensity) + margin:
         return Imbalance.TRUNK_FALLING
     if score > tuning.threshold(tuning.unsteady, intensity) + margin:
