@@ -76,6 +76,7 @@ def test_a_fall_is_told_before_the_person_lies_and_lying_is_told_as_down() -> No
 
 def test_while_the_limits_are_other_peoples_a_fall_must_be_surer() -> None:
     wearer = Wearer()
+    wearer.learning = False
     wearer.walk(6.0)
     assert wearer.state.trust is Trust.POPULATION
     lean = TUNING.threshold(TUNING.losing, 0.0)
@@ -84,7 +85,7 @@ def test_while_the_limits_are_other_peoples_a_fall_must_be_surer() -> None:
         tuning = replace(TUNING, rows=tuple((0.0,) * len(row) for row in TUNING.rows), bias=score)
         motion = wearer.waist.move(0.01)
         assert update(wearer.state, wearer.now_s + 0.01, motion, False, tuning, LIMITS).verdict is expected
-        known = replace(wearer.state, calibration=Calibration(walking=replace(wearer.state.calibration.walking, blocks=30)))
+        known = replace(wearer.state, calibration=Calibration(walking=replace(wearer.state.calibration.walking, blocks=40)))
         assert update(known, wearer.now_s + 0.01, motion, False, tuning, LIMITS).verdict is Imbalance.TRUNK_FALLING
 
 

@@ -14,14 +14,14 @@ FORCE_PER_COUNT, RATE_PER_COUNT = 1 / 256, 4000 / 65536
 HEAD = ("key", "activity", "person", "trial", "samples")
 
 
-def waist(seconds: float, rate_hz: float = 200.0, impact_s: float | None = None, seed: int = 1) -> Array:
+def waist(seconds: float, rate_hz: float = 200.0, impact_s: float | None = None, seed: int = 1, lively: float = 0.25) -> Array:
     """(n, 6): force in g and rate in degrees/s, which turn consistently."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     upright = np.ones_like(t) if impact_s is None else np.clip((impact_s - t) / 0.6, 0.0, 1.0)
     angle = upright * np.radians(5.0) * np.sin(2 * np.pi * 0.9 * t) + np.radians(85.0) * 0.5 * (1.0 + np.cos(np.pi * upright))
     gravity = np.stack([-np.sin(angle), np.zeros_like(t), np.cos(angle)], axis=1)
-    bounce = 1.0 + upright * 0.25 * np.sin(2 * np.pi * 1.8 * t + 0.4)
+    bounce = 1.0 + upright * lively * np.sin(2 * np.pi * 1.8 * t + 0.4)
     if impact_s is not None:
         bounce += 3.0 * np.exp(-(((t - impact_s) / 0.02) ** 2))
     force = gravity * bounce[:, None] + rng.normal(0.0, 0.01, (len(t), 3))

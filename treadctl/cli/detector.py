@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -164,8 +165,6 @@ def _say_written(written: Any) -> None:  # noqa: ANN401 - of the optional part
 
 def _needs_extra() -> None:
     """TC130 where the optional packages are missing."""
-    from importlib.util import find_spec  # noqa: PLC0415
-
     missing = [name for name in ("numpy", "sklearn", "matplotlib") if find_spec(name) is None]
     if missing:
         raise TreadctlError("extra_missing", "treadctl detector", f"{', '.join(missing)} missing: pip install 'treadctl[detector]'")

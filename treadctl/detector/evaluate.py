@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from treadctl.core.imbalance.calibration import KEPT_BLOCKS, Calibration, TrunkTuning
+from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
 from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.trunk import TrunkState, update
 from treadctl.core.imbalance.verdict import LEVEL, Level
@@ -63,7 +63,7 @@ def people_of(dataset: Dataset, calibration_s: float = CALIBRATION_S) -> list[Pe
     found = []
     for name in dataset.persons:
         own = tuple(t for t in traces if t.recording.person == name)
-        found.append(Person(name, own, calibrated(own, calibration_s)))
+        found.append(Person(name, own, calibrated(own, calibration_s), calibration_s))
     return found
 
 
@@ -137,7 +137,7 @@ def _calibrations(person: Person) -> list[tuple[str, Calibration]]:
 
 
 def _by_score(one: Trace, calibration: Calibration, tuning: TrunkTuning, offset: float, calibration_s: float) -> Outcome:
-    unknown = between(one.intensity, *(float(g.blocks < KEPT_BLOCKS) for g in (calibration.walking, calibration.running)))
+    unknown = between(one.intensity, calibration.walking.unknown, calibration.running.unknown)
     threshold = between(one.intensity, *tuning.losing) + unknown * TrunkThresholds().population_margin
     excess = scores_of(one, calibration.limits(tuning), tuning) - threshold - offset
     return outcome(one.recording, alarms_above(one.time_s, excess, judged_from_s(one.recording, calibration_s)), calibration_s)

@@ -1,8 +1,8 @@
 """Calibration: how far the features of the waist go in this person's own steady gait, and the fitted model that reads them.
 
 The peak of each feature is taken over every second of steady gait, walking and running apart; a limit is the mean of these peaks and SPREADS spreads of
-them. Where little was seen the limits lean on other people's, as if PRIOR_BLOCKS seconds of theirs had been seen too; those of a gait never seen are
-other people's. (Foretelling a person's running from their walking was tried: it was worse.)
+them. Limits lean on other people's as if PRIOR_BLOCKS seconds of theirs had been seen too; those of a gait never seen are other
+people's. (Foretelling a person's running from their walking was tried: it was worse.)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ MEMORY_BLOCKS: Final = 60  # older seconds are forgotten slowly
 PRIOR_BLOCKS: Final = 4.0
 KEPT_BLOCKS: Final = 10
 SPREADS: Final = 1.5
+SURE_BLOCKS: Final = 40  # seconds after which a gait counts as wholly known
 STEADY_CHANGE: Final = 0.35  # largest change of intensity between two seconds of steady gait
 MIN_INTENSITY_G: Final = 0.05  # below it nobody walks
 WALK_BELOW_G: Final = 0.35
@@ -60,6 +61,11 @@ class Gait:
     mean: Peaks = _NO_PEAKS
     var: Peaks = _NO_PEAKS
 
+    @property
+    def unknown(self) -> float:
+        """How far it is not known, 1 to 0."""
+        return max(0.0, 1.0 - self.blocks / SURE_BLOCKS)
+
     def learn(self, peaks: Peaks) -> Gait:
         """With one second more."""
         blocks = min(self.blocks + 1, MEMORY_BLOCKS)
@@ -90,9 +96,9 @@ class Calibration:
     intensity: float = 0.0
 
     def unknown(self, intensity: float) -> float:
-        """How far the gait of this liveliness is not known of this person, 0 to 1: walking or running was seen for less than KEPT_BLOCKS seconds."""
+        """How far the gait of this liveliness is not known of this person, from 1 (never seen) to 0 (SURE_BLOCKS seconds of it were)."""
         share = running_share(intensity)
-        return (1.0 - share) * (self.walking.blocks < KEPT_BLOCKS) + share * (self.running.blocks < KEPT_BLOCKS)
+        return (1.0 - share) * self.walking.unknown + share * self.running.unknown
 
     @property
     def blocks(self) -> int:
