@@ -31,8 +31,8 @@ def test_the_core_is_told_the_same_as_the_file_says(load: Load) -> None:
     assert setup.cord_wiring is CordWiring.INPUT_ONLY
     assert setup.proof == (ChannelId.CORD_A, ChannelId.CORD_B)
     assert (setup.sensor_age_limit_s, setup.drive_age_limit_s, setup.watchdog_limit_s) == (0.1, 0.25, 0.5)
-    assert setup.rails.grab_percent == 12.5
-    assert setup.rails.overload_percent == 25.0
+    assert setup.detectors.rails.grab_percent == 12.5
+    assert setup.detectors.rails.overload_percent == 25.0
 
 
 def test_the_hash_is_of_the_bytes_of_the_file(load: Load) -> None:

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from treadctl.cli.bench_stand import ARM, LONG
+from treadctl.config.tuning import load_tuning
 from treadctl.core.controller import Inputs, State, initial_state, step
 from treadctl.core.messages import DriveMode, Origin, Request, RequestKind
-from treadctl.core.sample import BeltMotion, Channel, ChannelId, DriveSample, DriveState, DriveStatus, Quality, Sample
+from treadctl.core.sample import (
+    ABSENT_TRUNK,
+    BeltMotion,
+    Channel,
+    ChannelId,
+    DriveSample,
+    DriveState,
+    DriveStatus,
+    Quality,
+    Sample,
+    TrunkMotion,
+)
 from treadctl.core.session import SessionState
 from treadctl.core.setup import CordWiring, Setup
 
 DT_S = 0.01
 
 
-def median_step_s(steps: int) -> float:
-    """The median over `steps` steps, s."""
-    state, now_s = _running()
-    inputs = Inputs(_sample(state))
+def median_step_s(steps: int, waist: bool = False) -> float:
+    """The median over `steps` steps, s; with `waist`, every one brings a sample of the waist sensor too."""
+    state, now_s = _running(waist)
     costs = []
-    for _ in range(steps):
+    for number in range(steps):
         now_s += DT_S
+        inputs = Inputs(_sample(state, waist=_motion(number) if waist else ABSENT_TRUNK))
         began = time.perf_counter()
         state, _ = step(state, inputs, now_s)
         costs.append(time.perf_counter() - began)
@@ -29,8 +42,15 @@ def median_step_s(steps: int) -> float:
     return sorted(costs)[steps // 2]
 
 
-def _running() -> tuple[State, float]:
-    setup = Setup(LONG, frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE, ChannelId.TRUNK}, CordWiring.INPUT_ONLY)
+def _motion(number: int) -> Channel[TrunkMotion]:
+    """A waist that bounces at 2 steps a second."""
+    swing = math.sin(4.0 * math.pi * number * DT_S)
+    return Channel(TrunkMotion((0.05 * swing, -1.0 - 0.2 * swing, 0.1), (10.0 * swing, 20.0 * swing, 5.0)), 0.0, Quality.GOOD)
+
+
+def _running(waist: bool) -> tuple[State, float]:
+    fitted = frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE}
+    setup = Setup(LONG, fitted if waist else fitted - {ChannelId.TRUNK}, CordWiring.INPUT_ONLY, trunk_tuning=load_tuning().core)
     now_s = 100.0
     state = initial_state(setup, now_s)
     wanted = [(RequestKind.RESET, SessionState.IDLE), (RequestKind.ARM, SessionState.ARMED), (RequestKind.START_HOLD, SessionState.RUNNING)]
@@ -47,7 +67,7 @@ def _running() -> tuple[State, float]:
     return state, now_s
 
 
-def _sample(state: State, cord: bool = True) -> Sample:
+def _sample(state: State, cord: bool = True, waist: Channel[TrunkMotion] = ABSENT_TRUNK) -> Sample:
     order = state.order
     powered = state.enable and order.mode is not DriveMode.POWER_OFF
     motion = BeltMotion(order.speed_mps, order.direction if order.speed_mps > 0.0 else None)
@@ -59,5 +79,5 @@ def _sample(state: State, cord: bool = True) -> Sample:
     load: Channel[float] = Channel(20.0, 0.0, Quality.GOOD)
     return Sample(
         DriveSample(Channel(status, 0.0, Quality.GOOD), True, 0.5, order.order_id), contact(cord), contact(cord), contact(True), contact(True),
-        contact(True), contact(state.enable), rail_left=load, rail_right=load, belt=Channel(motion, 0.0, Quality.GOOD),
+        contact(True), contact(state.enable), rail_left=load, rail_right=load, belt=Channel(motion, 0.0, Quality.GOOD), trunk=waist,
     )  # fmt: skip

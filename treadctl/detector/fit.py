@@ -36,7 +36,7 @@ FOLDS: Final = 3
 MAX_STUMBLES: Final = 0.12  # stopped, among people not fitted on; the goal for new people is 15 %
 STOPS_PER_H: Final = (0.2, 0.5)  # false stops an hour of walking and of jogging that the thresholds stand for
 ABOVE_HIGHEST: Final = 1.25  # but no higher than this above what anybody unseen ever scored: a few odd people stretch the tail
-UNSTEADY_PER_H: Final = 4.0  # false holds an hour
+UNSTEADY_PER_H: Final = 1.0  # false holds an hour
 TAIL_SHARE: Final = 0.02  # of all seconds, taken for the tail
 LEAST_TAIL_S: Final = 120
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
-from treadctl.core.sample import BeltMotion, Channel, Direction, DriveSample, DriveState, DriveStatus, Quality, Sample
+from treadctl.core.sample import BeltMotion, Channel, Direction, DriveSample, DriveState, DriveStatus, Quality, Sample, TrunkMotion
 
 FRESH_AGE_S = 0.005
 
@@ -26,6 +26,7 @@ class SampleChanges(TypedDict, total=False):
     rail_right: Channel[float]
     heart_rate: Channel[float]
     belt: Channel[BeltMotion]
+    trunk: Channel[TrunkMotion]
 
 
 def contact(closed: bool, age_s: float = 0.0) -> Channel[bool]:
