@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from treadctl.core.imbalance.inertia import FEATURES
 from treadctl.core.imbalance.thresholds import TrunkThresholds
@@ -32,30 +33,16 @@ KFALL_SMOOTH_HZ: Final = 5.0
 KFALL_COMPLEMENTARY_S: Final = 1.0
 
 
-def steps_of(recording: Recording) -> Array:
-    """Seconds between samples, the first as the second."""
-    steps = np.diff(recording.time_s)
-    return np.concatenate([steps[:1], steps])
+def leaky(signal: Array, dt_s: float, tau_s: float) -> Array:
+    """The integral that forgets with `tau_s`, along the first axis."""
+    return np.asarray(lfilter([dt_s], [1.0, dt_s / tau_s - 1.0], signal, axis=0))
 
 
-def leaky(signal: Array, step_s: Array, tau_s: float) -> Array:
-    """The integral that forgets with `tau_s`: (n,) or (n, 3)."""
-    out = np.empty_like(signal)
-    now = np.zeros(signal.shape[1:])
-    for index, (value, dt) in enumerate(zip(signal, step_s, strict=True)):
-        now = now + (value - now / tau_s) * dt
-        out[index] = now
-    return out
-
-
-def lagged(signal: Array, step_s: Array, tau_s: float) -> Array:
-    """The first-order lag of (n,) or (n, 3), beginning at the first value."""
-    out = np.empty_like(signal)
-    now = signal[0]
-    for index, (value, dt) in enumerate(zip(signal, step_s, strict=True)):
-        now = now + (value - now) * min(1.0, dt / tau_s)
-        out[index] = now
-    return out
+def lagged(signal: Array, dt_s: float, tau_s: float) -> Array:
+    """The first-order lag along the first axis, beginning at the first value."""
+    keep = 1.0 - min(1.0, dt_s / tau_s)
+    found, _ = lfilter([1.0 - keep], [1.0, -keep], signal, axis=0, zi=keep * signal[:1])
+    return np.asarray(found)
 
 
 def two_feature_alarms(traces: Sequence[Trace], every_gait: bool, calibration_s: float = CALIBRATION_S) -> list[list[float]]:
@@ -82,27 +69,26 @@ def two_feature_alarms(traces: Sequence[Trace], every_gait: bool, calibration_s:
 
 def kfall_alarms(recording: Recording, calibration_s: float = CALIBRATION_S) -> list[float]:
     """Alarms of the fixed threshold of KFall's authors: |force| < 0.8 g with a vertical speed > 0.3 m/s, then a tilt > 25 degrees within ten frames."""
-    step_s = steps_of(recording)
-    force = np.sqrt((lagged(recording.force_g, step_s, 1.0 / (2.0 * math.pi * KFALL_SMOOTH_HZ)) ** 2).sum(axis=1))
-    falling = leaky((1.0 - force) * STANDARD_GRAVITY_MPS2, step_s, FALL_TAU_S)
+    dt_s = float(np.median(np.diff(recording.time_s)))
+    force = np.sqrt((lagged(recording.force_g, dt_s, 1.0 / (2.0 * math.pi * KFALL_SMOOTH_HZ)) ** 2).sum(axis=1))
+    falling = leaky((1.0 - force) * STANDARD_GRAVITY_MPS2, dt_s, FALL_TAU_S)
     first = (force < KFALL_FORCE_G) & (falling > KFALL_SPEED_MPS)
-    tilted = tilt_deg(recording, step_s) > KFALL_TILT_DEG
+    tilted = tilt_deg(recording) > KFALL_TILT_DEG
     time_s = recording.time_s - recording.time_s[0]
     last_first = np.maximum.accumulate(np.where(first, time_s, -np.inf))
     return alarms_above(time_s, tilted & (time_s - last_first <= KFALL_WITHIN_S), judged_from_s(recording, calibration_s))
 
 
-def tilt_deg(recording: Recording, step_s: Array) -> Array:
+def tilt_deg(recording: Recording) -> Array:
     """Angle between gravity and its direction in the first second, degrees, by a complementary filter."""
-    gravity = recording.force_g[0]
-    out = np.empty(len(step_s))
-    start = recording.force_g[: max(1, round(1.0 / float(np.median(step_s))))].mean(axis=0)
-    start = start / max(float(np.linalg.norm(start)), 1e-9)
-    radians = np.radians(recording.rate_dps)
-    for index, (force, rate, dt) in enumerate(zip(recording.force_g, radians, step_s, strict=True)):
-        gx, gy, gz = gravity
-        wx, wy, wz = rate
-        turned = np.array([gx - (wy * gz - wz * gy) * dt, gy - (wz * gx - wx * gz) * dt, gz - (wx * gy - wy * gx) * dt])
-        gravity = turned + (force - turned) * (dt / KFALL_COMPLEMENTARY_S)
-        out[index] = float(gravity @ start) / max(float(np.linalg.norm(gravity)), 1e-9)
+    dt_s = float(np.median(np.diff(recording.time_s)))
+    start = recording.force_g[: max(1, round(1.0 / dt_s))].mean(axis=0)
+    sx, sy, sz = (start / max(float(np.linalg.norm(start)), 1e-9)).tolist()
+    gx, gy, gz = recording.force_g[0].tolist()
+    keep = dt_s / KFALL_COMPLEMENTARY_S
+    out = []
+    for (ax, ay, az), (wx, wy, wz) in zip(recording.force_g.tolist(), (np.radians(recording.rate_dps) * dt_s).tolist(), strict=True):
+        gx, gy, gz = gx - (wy * gz - wz * gy), gy - (wz * gx - wx * gz), gz - (wx * gy - wy * gx)
+        gx, gy, gz = gx + (ax - gx) * keep, gy + (ay - gy) * keep, gz + (az - gz) * keep
+        out.append((gx * sx + gy * sy + gz * sz) / max(math.sqrt(gx * gx + gy * gy + gz * gz), 1e-9))
     return np.asarray(np.degrees(np.arccos(np.clip(out, -1.0, 1.0))))

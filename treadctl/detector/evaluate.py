@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
 from treadctl.core.imbalance.thresholds import TrunkThresholds
@@ -76,13 +77,18 @@ def leave_one_out(people: Sequence[Person], calibration_s: float = CALIBRATION_S
         return list(pool.map(partial(_fold, calibration_s=calibration_s), range(len(people))))
 
 
-_people: Sequence[Person] = ()
+_people: list[Person] = []  # of this worker process
 
 
 def _pool(people: Sequence[Person] = ()) -> ProcessPoolExecutor:
-    """Processes that share `people` by being forked after it was set."""
-    globals()["_people"] = people
-    return ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork"))
+    """Worker processes that know `people`. Started afresh: a fork after numerical threads have run may hang for ever."""
+    return ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(people,))
+
+
+def _begin(people: Sequence[Person]) -> None:
+    """One thread a worker: there are as many of them as processors."""
+    threadpool_limits(1)
+    _people[:] = people
 
 
 def _fold(index: int, calibration_s: float) -> Fold:
@@ -100,12 +106,13 @@ def _fold(index: int, calibration_s: float) -> Fold:
         samples += len(one.intensity)
     seconds = time.perf_counter() - begun
     for name, calibration in _calibrations(person):
-        outcomes[name] = [_by_score(t, calibration, tuning, 0.0, calibration_s) for t in person.traces]
+        outcomes[name] = [_above(t, _excess(t, calibration, tuning), calibration_s) for t in person.traces]
     own = [t.recording for t in person.traces]
     outcomes[KFALL] = [outcome(r, kfall_alarms(r, calibration_s), calibration_s) for r in own]
     for name, every in ((TWO_FEATURES, False), (TWO_FEATURES_ALL, True)):
         outcomes[name] = two_feature_outcomes(person.traces, every, calibration_s)
-    roc = {offset: [_by_score(t, person.calibration, tuning, offset, calibration_s) for t in person.traces] for offset in OFFSETS}
+    excesses = [_excess(t, person.calibration, tuning) for t in person.traces]
+    roc = {offset: [_above(t, excess - offset, calibration_s) for t, excess in zip(person.traces, excesses, strict=True)] for offset in OFFSETS}
     faults = {name: list(_under_fault(person, name, tuning, calibration_s)) for name in FAULTS}
     return Fold(person.name, outcomes, roc, faults, samples, seconds, tuning)
 
@@ -136,10 +143,14 @@ def _calibrations(person: Person) -> list[tuple[str, Calibration]]:
     return found
 
 
-def _by_score(one: Trace, calibration: Calibration, tuning: TrunkTuning, offset: float, calibration_s: float) -> Outcome:
+def _excess(one: Trace, calibration: Calibration, tuning: TrunkTuning) -> Array:
+    """By how much the score passes the threshold of losing balance, at each sample."""
     unknown = between(one.intensity, calibration.walking.unknown, calibration.running.unknown)
     threshold = between(one.intensity, *tuning.losing) + unknown * TrunkThresholds().population_margin
-    excess = scores_of(one, calibration.limits(tuning), tuning) - threshold - offset
+    return np.asarray(scores_of(one, calibration.limits(tuning), tuning) - threshold)
+
+
+def _above(one: Trace, excess: Array, calibration_s: float) -> Outcome:
     return outcome(one.recording, alarms_above(one.time_s, excess, judged_from_s(one.recording, calibration_s)), calibration_s)
 
 
