@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from treadctl.core.imbalance.calibration import RUN_ABOVE_G, WALK_BELOW_G, Calibration, Peaks, TrunkTuning
 from treadctl.core.imbalance.trunk import CLIP, FULL_INTENSITY_G, LAG_S, MAX_INTENSITY
@@ -115,7 +116,8 @@ def regress(people: Sequence[Person], coarse: int = 1) -> TrunkTuning:
     rows, labels, weights = examples(people, bare, coarse)
     scaler = StandardScaler()
     model = LogisticRegression(C=PENALTY_C, solver="newton-cholesky", max_iter=60, tol=1e-5)
-    model.fit(scaler.fit_transform(expand(rows)), labels, sample_weight=weights)
+    with threadpool_limits(1):  # the same sums in the same order on every machine, and workers do not crowd one another
+        model.fit(scaler.fit_transform(expand(rows)), labels, sample_weight=weights)
     slope = model.coef_[0] / scaler.scale_
     bias = float(model.intercept_[0] - slope @ scaler.mean_)
     size = rows.shape[1]
