@@ -22,10 +22,11 @@ LAGS: Final = range(6, 34)  # bins: 4.2 down to 0.76 steps a second
 SPREADS: Final = 6  # same-foot differences whose median is the spread
 SLOW_S: Final = 0.5  # what changes more slowly is no footfall: ramps, grade, a drive that lags
 FAST_S: Final = 0.02  # what changes faster is noise
-POWER_S: Final = 0.35
+POWER_S: Final = 0.25
 NARROW: Final = 0.35  # half the pole's width, as a share of its frequency: it forgets within half a step
 MEMORY_BINS: Final = 75  # the autocorrelation looks back 3 s
 CREDIBLE_A: Final = 1000.0
+CREDIBLE_MPS: Final = 20.0
 
 
 class Sight(StrEnum):
@@ -94,9 +95,13 @@ class FootfallState:
     im: float = 0.0
     power: float = 0.0
     current_a: float = 0.0
+    current_slow_a: float = 0.0
     current_power: float = 0.0
     changes: int = 0  # of the reading, since the last footfall
-    moved: float = 0.0  # how much of the usual ripple there was when the reading last changed
+    changed_s: float = 0.0
+    swing: bool = False  # the ripple was at its usual size when the reading last changed
+    doubt: bool = False  # since the last footfall the reading stood still in full swing: a frozen sensor does that, feet don't
+    witness: int = 0  # changes of the current in doubt
     footfall_s: float = 0.0
     calm_since_s: float = 0.0  # no ramp since
     steps: Steps = Steps()
@@ -125,8 +130,8 @@ def update(
     if dt < MIN_DT_S:
         return state
     steps = state.steps
-    far = limits.far_share * expected_mps
-    if not (dt <= MAX_GAP_S and limits.min_speed_mps < expected_mps and abs(speed_mps - expected_mps) < far):
+    far = max(limits.far_share * expected_mps, limits.far_mps)
+    if not (dt <= MAX_GAP_S and limits.min_speed_mps < expected_mps <= CREDIBLE_MPS and abs(speed_mps - expected_mps) < far):
         return FootfallState(at_s, at_s, speed_mps, steps=Steps(usual_spread=steps.usual_spread))
     deviation = speed_mps / expected_mps - 1.0
     slow = state.slow + (dt / (SLOW_S + dt) if state.rhythm.bins else 1.0) * (deviation - state.slow)
@@ -138,23 +143,29 @@ def update(
     im = state.re * sin + state.im * cos
     weight = dt / (POWER_S + dt)
     power = state.power + weight * (fast * fast - state.power)
-    amps, amps_power = state.current_a, state.current_power
+    amps, amps_slow, amps_power, witness = state.current_a, state.current_slow_a, state.current_power, state.witness
     if current_a is not None and abs(current_a) < CREDIBLE_A:
-        amps = amps + dt / (SLOW_S + dt) * (current_a - amps) if amps else current_a
-        amps_power += weight * ((current_a - amps) ** 2 - amps_power)
+        amps_slow = amps_slow + dt / (SLOW_S + dt) * (current_a - amps_slow) if amps_slow else current_a
+        amps_power += weight * ((current_a - amps_slow) ** 2 - amps_power)
+        witness = witness + (current_a != amps) if state.doubt else 0
+        amps = current_a
     size, ripple, current = math.hypot(re, im), math.sqrt(power), math.sqrt(amps_power)
 
-    quiet = size < limits.gone_share * steps.size and ripple < limits.still_share * steps.ripple and current <= limits.still_share * steps.current
-    changes, moved = state.changes, state.moved
+    quiet = size < limits.gone_share * steps.size and ripple < limits.still_share * steps.ripple
+    changes, changed_s, swing, doubt = state.changes, state.changed_s, state.swing, state.doubt
     if speed_mps != state.speed_mps:
-        changes, moved = changes + 1, max(size - limits.frozen_share * steps.size, ripple - limits.frozen_share * steps.ripple)
+        changes, changed_s = changes + 1, at_s
+        swing = size > limits.frozen_share * steps.size or ripple > limits.frozen_share * steps.ripple
+    elif swing and steps.seen >= limits.footfalls and (at_s - changed_s) * steps.hz > limits.flat_steps:
+        doubt = True
     calm_since = at_s if ramping else state.calm_since_s
     rhythm = _binned(state.rhythm, fast, at_s)
     footfall_s, sight, verdict = state.footfall_s, state.sight, Imbalance.NONE
     if state.im > 0.0 >= im and re < 0.0 and not quiet:
-        before, footfall_s = footfall_s, at_s + dt * im / (state.im - im)
-        fine = changes >= limits.min_changes and size >= limits.floor(expected_mps)
-        steps = _stepped(steps, footfall_s - before, fine, (size, ripple, current), rhythm, ramping, learning, limits)
+        if changes >= limits.min_changes:
+            before, footfall_s = footfall_s, at_s + dt * im / (state.im - im)
+            steps = _stepped(steps, footfall_s - before, limits.floor(expected_mps), (size, ripple, current), rhythm, ramping, learning, limits)
+            doubt = False
         changes = 0
         if steps.seen >= limits.footfalls:
             sight = Sight.CLEAR
@@ -162,16 +173,18 @@ def update(
             sight = Sight.BLIND
     elif sight is Sight.UNKNOWN and at_s - state.since_s > limits.look_s:
         sight = Sight.BLIND
+    if doubt and (amps_power == 0.0 or at_s - footfall_s > limits.look_s):
+        return FootfallState(at_s, at_s, speed_mps, steps=Steps(usual_spread=steps.usual_spread))
     if sight is Sight.CLEAR and not ramping:
-        if at_s - max(footfall_s, calm_since) > max(limits.missing_s, limits.missing_steps / steps.hz):
-            if moved > 0.0:  # the reading stopped moving in mid-stride: the sensor, not the feet
-                return FootfallState(at_s, at_s, speed_mps, steps=Steps(usual_spread=steps.usual_spread))
+        calm = not doubt or (witness >= limits.min_changes and current < limits.still_share * steps.current)
+        if quiet and calm and at_s - max(footfall_s, calm_since) > max(limits.missing_s, limits.missing_steps / steps.hz):
             verdict = Imbalance.FOOTFALL_MISSING
         elif steps.spread > limits.unsteady(steps.usual_spread):
             verdict = Imbalance.FOOTFALL_IRREGULAR
-    return FootfallState(
-        at_s, state.since_s, speed_mps, slow, fast, re, im, power, amps, amps_power, changes, moved, footfall_s, calm_since, steps, rhythm, sight, verdict
-    )
+    return FootfallState(  # positional, in the order above: keywords cost a microsecond
+        at_s, state.since_s, speed_mps, slow, fast, re, im, power, amps, amps_slow, amps_power,
+        changes, changed_s, swing, doubt, witness, footfall_s, calm_since, steps, rhythm, sight, verdict,
+    )  # fmt: skip
 
 
 def _binned(rhythm: Rhythm, fast: float, at_s: float) -> Rhythm:
@@ -191,7 +204,7 @@ def _binned(rhythm: Rhythm, fast: float, at_s: float) -> Rhythm:
 
 
 def _stepped(
-    steps: Steps, time_s: float, fine: bool, sizes: tuple[float, float, float], rhythm: Rhythm, ramping: bool, learning: bool, limits: FootfallThresholds
+    steps: Steps, time_s: float, floor: float, sizes: tuple[float, float, float], rhythm: Rhythm, ramping: bool, learning: bool, limits: FootfallThresholds
 ) -> Steps:
     """What is known after one more footfall, `time_s` after the last."""
     hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
@@ -202,11 +215,13 @@ def _stepped(
     else:
         hz = steps.hz
     known = steps.seen >= limits.footfalls
-    if not fine or (not known and not regular):
+    if not known and (not regular or sizes[0] < floor):
         return Steps(hz, 0, usual_spread=steps.usual_spread)
     weight = 1.0 / (1 + steps.seen) if not known else limits.quick if ramping or learning else limits.slow
     old = (steps.size, steps.ripple, steps.current)
     size, ripple, current = (a + weight * ((min(max(b, 0.5 * a), 1.5 * a) if known else b) - a) for a, b in zip(old, sizes, strict=True))
+    if size < floor:
+        return Steps(hz, 0, usual_spread=steps.usual_spread)
     steady = known and same and not ramping and time_s * hz < limits.missing_steps
     after = Steps(hz, steps.seen + 1, size, ripple, current, (*steps.times_s[-SPREADS - 1 :], time_s) if steady else (), steps.usual_spread)
     if learning and after.spread > 0.0:

@@ -29,7 +29,8 @@ class FootfallThresholds:
     """
 
     min_speed_mps: float = 0.2  # below it people shuffle as they like [D]
-    far_share: float = 0.5  # further from the expected speed is no footfall: the largest simulated dip is 30 % [D]
+    far_share: float = 0.5  # further from the expected speed, and by more than `far_mps`, is neither a footfall nor a person leaving the belt [D]
+    far_mps: float = 1.0  # a light belt with a slow loop runs 0.3 to 0.6 m/s ahead when a person steps off [D]
     floor_share: float = 0.005  # a ripple below this is taken for none: a third of the recorded one [M, D]
     floor_mps: float = 0.0042  # one and a half counts of the recorded encoder (0.00278 m/s) [M, D]
     min_changes: int = 4  # of the reading within a step; a coarser one cannot show a dip [D]
@@ -39,7 +40,8 @@ class FootfallThresholds:
     look_s: float = 10.0  # so long without them: this belt shows none [D]
     gone_share: float = 0.25  # of the learnt size: no footfall [D]
     still_share: float = 0.5  # of the learnt ripple, of whatever rhythm: nothing moves [D]
-    frozen_share: float = 0.6  # a reading that stopped changing above this share of the usual ripple is a frozen one [D]
+    frozen_share: float = 0.6  # a reading that stands still from above this share of the usual ripple on, [D]
+    flat_steps: float = 0.4  # for so long, is a frozen one: no part of a step is that flat [D]
     missing_s: float = 1.2  # [D]
     missing_steps: float = 3.0  # [D]
     same_share: float = 0.1  # a step frequency that moves by more is a new gait, not an unsteady one [D]
