@@ -11,7 +11,7 @@ import random
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -25,6 +25,7 @@ SPEEDS_MPS = (0.3, 0.5, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, -0.3, -0.5, -0.8, -1.
 INERTIAS_KG = (40.0, 60.0, 100.0, 200.0)
 MASSES_KG = (45.0, 75.0, 110.0)
 SENSORS = ("encoder", "drive")
+FAULTS = ("frozen", "frozen for a while", "lost", "reads zero", "jump", "spikes", "coarse", "scale", "slow", "gaps", "late")
 EVENTS = ("steps_off", "falls", "falls_in_harness")
 ENCODER_NOISE_MPS = 0.004  # what is left of the recorded ripple without its three harmonics [M]
 ENCODER_COUNT_MPS = 0.00278
@@ -67,13 +68,45 @@ class Bench:
     ramp_mps: float = 0.0
     expected_mps: float = 0.0
     learn_until_s: float = 60.0
-    worst_beat: float = 0.0
+    fault: str = ""
+    fault_s: float = math.inf
+    fault_until_s: float = math.inf
     world: World = field(init=False)
     _rng: random.Random = field(init=False)
+    _held_mps: float = 0.0
 
     def __post_init__(self) -> None:
         self.world = World(self.case.params(self.harness), self.case.seed, 0.0)
         self._rng = random.Random(self.case.seed)  # noqa: S311 - a simulation wants repeatable numbers
+
+    def _spoilt(self, speed: float) -> float | None:
+        """The reading of a sensor with the fault, None = no reading."""
+        now_s, held = self.world.now_s, self._held_mps
+        if not self.fault_s <= now_s < self.fault_until_s:
+            self._held_mps = speed
+            return speed
+        since_s = now_s - self.fault_s
+        match self.fault:
+            case "frozen" | "frozen for a while":
+                return held
+            case "lost":
+                return None
+            case "reads zero":
+                return 0.0
+            case "jump":
+                return speed + 0.3
+            case "spikes":
+                return speed + 0.5 if self._rng.random() < 0.02 else speed
+            case "coarse":
+                return round(speed / 0.1) * 0.1
+            case "scale":
+                return speed * 1.3
+            case "slow":  # a tenth of the usual rate
+                return speed if math.floor(since_s / 0.1) != math.floor((since_s - 0.011) / 0.1) else None
+            case "gaps":
+                return None if since_s % 1.3 < 0.35 else speed
+            case _:  # late: half of the samples come bunched
+                return speed if math.floor(since_s / 0.06) != math.floor((since_s - 0.011) / 0.06) else None
 
     def run(self, to_s: float, target_mps: float) -> Iterator[tuple[float, Imbalance, Sight]]:
         """Every sample's instant, verdict and sight."""
@@ -94,12 +127,18 @@ class Bench:
             else:
                 speed = abs(world.drive.measured_speed_mps)
                 current = round((world.drive.current_a + self._rng.gauss(0.0, CURRENT_NOISE_A)) / CURRENT_COUNT_A) * CURRENT_COUNT_A
-            self.state = update(self.state, world.now_s, speed, self.expected_mps, ramping, world.now_s < self.learn_until_s, limits, current)
+            reading = self._spoilt(speed)
+            if reading is None:
+                continue
+            self.state = update(self.state, world.now_s, reading, self.expected_mps, ramping, world.now_s < self.learn_until_s, limits, current)
             yield world.now_s, self.state.verdict, self.state.sight
 
 
 def walk(case: Case, seconds: float) -> tuple[float, Counter[str], float]:
-    """A person's usual walk: half of them step on when the belt runs already; a change of speed every minute, hands on and off. Seconds, what was said, share of time seen."""
+    """A usual walk: half of the people step on when the belt runs already; another speed every minute, hands on and off.
+
+    Returns the seconds, what was said, and the share of the time in which footfalls were seen.
+    """
     bench = Bench(case)
     said: Counter[str] = Counter()
     rng = random.Random(case.seed + 1)  # noqa: S311 - as above
@@ -147,10 +186,53 @@ def happens(case: Case, event: str) -> tuple[Sight, float | None, float | None]:
     return before, None, None
 
 
+def stumbles(case: Case, every_s: float) -> Counter[str]:
+    """Half a minute of walking, then ten seconds with stumbles, all recovered: what was said (a person who leaves the belt is not counted)."""
+    bench = Bench(case, learn_until_s=60.0)
+    runner, said = bench.world.runner, Counter[str]()
+    runner.mount()
+    at_s = abs(case.speed_mps) / RAMP_MPS2 + 30.0
+    for _ in bench.run(at_s, case.speed_mps):
+        pass
+    clear = bench.state.sight is Sight.CLEAR
+    for k in range(10):
+        if k * 1.0 % every_s == 0.0:
+            runner.stumble()
+        for _, verdict, _ in bench.run(at_s + k + 1.0, case.speed_mps):
+            said[verdict.value] += 1
+    said["cases"] = clear and runner.on_belt
+    return Counter({key: 1 for key in said if said[key]}) if clear and runner.on_belt else Counter()
+
+
+def spoils(case: Case, fault: str) -> tuple[Sight, Counter[str], float]:
+    """Half a minute of walking, then the fault for 10 s (a while: 0.2 to 3 s), then 20 s healthy.
+
+    Returns the sight before, what was said, and the share of the fault's time in which footfalls were seen.
+    """
+    rng = random.Random(case.seed + 2)  # noqa: S311 - as above
+    bench = Bench(case, fault=fault)
+    bench.world.runner.mount()
+    bench.fault_s = abs(case.speed_mps) / RAMP_MPS2 + 30.0 + rng.random()
+    bench.fault_until_s = bench.fault_s + (rng.uniform(0.2, 3.0) if fault == "frozen for a while" else 10.0)
+    said: Counter[str] = Counter()
+    for _, verdict, _ in bench.run(bench.fault_s, case.speed_mps):
+        said[verdict.value] += verdict is not Imbalance.NONE
+    before = bench.state.sight
+    clear = samples = 0
+    for _, verdict, sight in bench.run(bench.fault_until_s, case.speed_mps):
+        samples += 1
+        clear += sight is Sight.CLEAR
+        said[verdict.value] += verdict is not Imbalance.NONE
+    for _, verdict, _ in bench.run(bench.fault_until_s + 20.0, case.speed_mps):
+        said[verdict.value] += verdict is not Imbalance.NONE
+    return before, +said, clear / samples if samples else 0.0
+
+
 def cases(seeds: int, small: bool = False) -> list[Case]:
     """The grid; the small one has four corners of it."""
     if small:
-        return [Case(0.3, 200.0, 45.0, "drive", 1), Case(1.0, 60.0, 75.0, "encoder", 2), Case(-1.1, 100.0, 110.0, "encoder", 3), Case(2.5, 40.0, 75.0, "drive", 4)]
+        corners = (0.3, 200.0, 45.0, "drive"), (1.0, 60.0, 75.0, "encoder"), (-1.1, 100.0, 110.0, "encoder"), (2.5, 40.0, 75.0, "drive")
+        return [Case(*corner, seed) for seed, corner in enumerate(corners, 1)]
     every = product(range(seeds), SPEEDS_MPS, INERTIAS_KG, MASSES_KG, SENSORS)
     return [Case(v, inertia, mass, sensor, 97 * seed + k, (1.0, 2.0, 4.0)[k % 3]) for k, (seed, v, inertia, mass, sensor) in enumerate(every)]
 
@@ -163,11 +245,23 @@ def _happens(job: tuple[Case, str]) -> tuple[Sight, float | None, float | None]:
     return happens(*job)
 
 
-def _table(title: str, rows: list[tuple[str, ...]]) -> None:
+def _spoils(job: tuple[Case, str]) -> tuple[Sight, Counter[str], float]:
+    return spoils(*job)
+
+
+def _stumbles(job: tuple[Case, float]) -> Counter[str]:
+    return stumbles(*job)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    print(f"\n{title}")
+    _say(f"\n{title}")
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -177,7 +271,7 @@ def _quantile(values: list[float], share: float) -> float:
 def judge_walks(grid: list[Case], minutes: float, pool: ProcessPoolExecutor) -> int:
     """Print what was said of normal walking; returns how often anything was."""
     results = list(pool.map(_walk, [(case, 60.0 * minutes) for case in grid], chunksize=4))
-    rows = [("belt kg", "hours", "missing", "irregular", "left the belt", "seen, share of time: median", "least")]
+    rows: list[tuple[str, ...]] = [("belt kg", "hours", "missing", "irregular", "left the belt", "seen, share of time: median", "least")]
     total: Counter[str] = Counter()
     hours_all = 0.0
     for inertia in sorted({case.inertia_kg for case in grid}):
@@ -192,13 +286,13 @@ def judge_walks(grid: list[Case], minutes: float, pool: ProcessPoolExecutor) -> 
     _table(f"Normal walking and running, {hours_all:.2f} h simulated", rows)
     for case, result in zip(grid, results, strict=True):
         if result[1]:
-            print(case, dict(result[1]))
+            _say(f"said: {case} {dict(result[1])}")
     return total["footfall_missing"] + total["footfall_irregular"]
 
 
 def judge_events(grid: list[Case], pool: ProcessPoolExecutor) -> None:
     """Print how soon each event is seen, where footfalls were seen before."""
-    rows = [("event", "cases", "seen before", "told", "p50 s", "p90 s", "p99 s", "max s", "p50 s from impact")]
+    rows: list[tuple[str, ...]] = [("event", "cases", "seen before", "told", "p50 s", "p90 s", "p99 s", "max s", "p50 s from impact")]
     misses: list[str] = []
     for event in EVENTS:
         results = list(pool.map(_happens, [(case, event) for case in grid], chunksize=4))
@@ -209,11 +303,38 @@ def judge_events(grid: list[Case], pool: ProcessPoolExecutor) -> None:
         figures = [f"{_quantile(told, share):.2f}" for share in (0.5, 0.9, 0.99, 1.0)] if told else ["-"] * 4
         rows.append((event, str(len(grid)), str(len(clear)), str(len(told)), *figures, f"{statistics.median(impact):.2f}" if impact else "-"))
     _table("Events, simulated", rows)
-    print("\n".join(misses))
+    for miss in misses:
+        _say(miss)
+
+
+def judge_stumbles(grid: list[Case], pool: ProcessPoolExecutor) -> None:
+    """Print what stumbles bring about: one of them should bring nothing."""
+    rows = [("stumbles", "cases", "irregular", "missing")]
+    for every_s, name in ((10.0, "one"), (1.0, "one a second, ten times")):
+        said = sum(pool.map(_stumbles, [(case, every_s) for case in grid], chunksize=4), Counter[str]())
+        rows.append((name, str(said["cases"]), str(said["footfall_irregular"]), str(said["footfall_missing"])))
+    _table("Stumbles, simulated", rows)
+
+
+def judge_faults(grid: list[Case], pool: ProcessPoolExecutor) -> int:
+    """Print what faults of the sensor bring about; returns how many cases got a verdict."""
+    rows = [("fault of the sensor", "cases seen before", "missing", "irregular", "share of the fault's time still seen, median")]
+    wrong = 0
+    for fault in FAULTS:
+        results = list(pool.map(_spoils, [(case, fault) for case in grid], chunksize=4))
+        said = sum((Counter(set(result[1])) for result in results), Counter[str]())
+        seen = [result for result in results if result[0] is Sight.CLEAR]
+        wrong += said["footfall_missing"] + said["footfall_irregular"]
+        rows.append((fault, str(len(seen)), str(said["footfall_missing"]), str(said["footfall_irregular"]), f"{statistics.median(r[2] for r in seen):.2f}"))
+        for case, result in zip(grid, results, strict=True):
+            if result[1]:
+                _say(f"said: {fault} {case} {dict(result[1])}")
+    _table("Faults of the sensor while the person walks, simulated", rows)
+    return wrong
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the grid; exit code 1 if normal walking got a verdict."""
+    """Run the grid; exit code 1 if normal walking or a faulty sensor got a verdict."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=4.0, help="simulated minutes of walking per case (360 cases and seed)")
     parser.add_argument("--seeds", type=int, default=1)
@@ -224,6 +345,8 @@ def main(argv: list[str] | None = None) -> int:
     with ProcessPoolExecutor(args.jobs) as pool:
         wrong = judge_walks(grid, args.minutes, pool)
         judge_events(grid, pool)
+        judge_stumbles(grid, pool)
+        wrong += judge_faults(grid[::3], pool)
     return 1 if wrong else 0
 
 
