@@ -215,7 +215,7 @@ def spoils(case: Case, fault: str) -> tuple[Sight, Counter[str], float]:
     bench.fault_s = abs(case.speed_mps) / RAMP_MPS2 + 30.0 + rng.random()
     bench.fault_until_s = bench.fault_s + (rng.uniform(0.2, 3.0) if fault == "frozen for a while" else 10.0)
     said: Counter[str] = Counter()
-    for _, verdict, _ in bench.run(bench.fault_s, case.speed_mps):
+    for _, verdict, _ in bench.run(bench.fault_s - 0.05, case.speed_mps):
         said[verdict.value] += verdict is not Imbalance.NONE
     before = bench.state.sight
     clear = samples = 0

@@ -142,7 +142,7 @@ def update(
     if doubt and (current.power == 0.0 or at_s - footfall_s > limits.look_s):
         return _anew(at_s, speed_mps, steps)
     if sight is Sight.CLEAR and not ramping:
-        calm = not doubt or (current.witness >= limits.min_changes and math.sqrt(current.power) < limits.still_share * steps.current)
+        calm = not doubt or (current.witness >= limits.min_changes and math.sqrt(current.power) < limits.calm_share * steps.current)
         patience = 1.0 if ripple < limits.silent_share * steps.ripple else limits.patience
         if quiet and calm and at_s - max(footfall_s, calm_since) > patience * max(limits.missing_s, limits.missing_steps / steps.hz):
             verdict = Imbalance.FOOTFALL_MISSING
