@@ -8,24 +8,25 @@ A belt too stiff or too heavy to show footfalls, or a sensor that cannot, leaves
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from treadctl.core.imbalance.rhythm import MEMORY_BINS, Rhythm
+from treadctl.core.imbalance.steps import Steps, stepped
 from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import Beat, Imbalance
 
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream may hide a footfall
 MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
-BIN_S: Final = 0.04  # grid of the autocorrelation
-LAGS: Final = range(6, 34)  # bins: 4.2 down to 0.76 steps a second
-SPREADS: Final = 6  # same-foot differences whose median is the spread
 SLOW_S: Final = 0.5  # what changes more slowly is no footfall: ramps, grade, a drive that lags
 FAST_S: Final = 0.02  # what changes faster is noise
-POWER_S: Final = 0.35
+POWER_S: Final = 0.25
+CURRENT_S: Final = 1.0
 NARROW: Final = 0.35  # half the pole's width, as a share of its frequency: it forgets within half a step
-MEMORY_BINS: Final = 75  # the autocorrelation looks back 3 s
+LEAST: Final = 1e-4  # of the speed: less is rounding
 CREDIBLE_A: Final = 1000.0
+CREDIBLE_MPS: Final = 20.0
 
 
 class Sight(StrEnum):
@@ -37,48 +38,19 @@ class Sight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """The autocorrelation of the ripple. `past` holds the last bins, newest first; `products` their mean products at lag 0 and at each of `LAGS`."""
+class Current:
+    """The motor's current, A: the last value, its slow part, the power of its ripple, and how often it changed while the speed's reading is doubted."""
 
-    bins: int = 0
-    closed_s: float = 0.0
-    total: float = 0.0
-    count: int = 0
-    past: tuple[float, ...] = (0.0,) * LAGS.stop
-    products: tuple[float, ...] = (0.0,) * (1 + len(LAGS))
+    last_a: float = 0.0
+    slow_a: float = 0.0
+    power: float = 0.0
+    witness: int = 0
 
-    def step_hz(self, share: float) -> tuple[float, float]:
-        """Steps per second, and how like its predecessor a step is (0 to 1): the shortest lag whose peak comes near the highest one. (0, 0) = none."""
-        energy, peaks = self.products[0], self.products[1:]
-        high = max(peaks)
-        if not (energy > 0.0 and high > 0.0):
-            return 0.0, 0.0
-        for k in range(1, len(peaks) - 1):
-            a, b, c = peaks[k - 1 : k + 2]
-            if b >= share * high and a < b >= c:
-                return 1.0 / (BIN_S * (LAGS.start + k + 0.5 * (a - c) / (a - 2.0 * b + c))), min(1.0, b / energy)
-        return 0.0, 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """What was learnt of this person's steps: their size and the ripple's (shares of the speed), frequency, the last step times, the usual spread of them."""
-
-    hz: float = 0.0
-    seen: int = 0  # footfalls in an unbroken row
-    size: float = 0.0
-    ripple: float = 0.0
-    current: float = 0.0
-    times_s: tuple[float, ...] = ()
-    usual_spread: float = 0.0
-
-    @property
-    def spread(self) -> float:
-        """Median difference between successive step times of the same foot, as a share of a step; 0 while too few are known."""
-        if len(self.times_s) < SPREADS + 2:
-            return 0.0
-        apart = sorted(abs(b - a) for a, b in zip(self.times_s, self.times_s[2:], strict=False))
-        return 0.5 * (apart[SPREADS // 2 - 1] + apart[SPREADS // 2]) * self.hz
+    def after(self, value_a: float, dt_s: float, doubted: bool) -> Current:
+        """The memory after one more value."""
+        slow = self.slow_a + dt_s / (SLOW_S + dt_s) * (value_a - self.slow_a) if self.slow_a else value_a
+        power = self.power + dt_s / (CURRENT_S + dt_s) * ((value_a - slow) ** 2 - self.power)
+        return Current(value_a, slow, power, self.witness + (value_a != self.last_a) if doubted else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +65,12 @@ class FootfallState:
     re: float = 0.0
     im: float = 0.0
     power: float = 0.0
-    current_a: float = 0.0
-    current_power: float = 0.0
     changes: int = 0  # of the reading, since the last footfall
-    moved: float = 0.0  # how much of the usual ripple there was when the reading last changed
+    changed_s: float = 0.0
+    doubt: bool = False  # right after a footfall the reading stood still: a frozen sensor does that, feet don't
     footfall_s: float = 0.0
     calm_since_s: float = 0.0  # no ramp since
+    current: Current = Current()
     steps: Steps = Steps()
     rhythm: Rhythm = field(default_factory=Rhythm)
     sight: Sight = Sight.UNKNOWN
@@ -125,9 +97,10 @@ def update(
     if dt < MIN_DT_S:
         return state
     steps = state.steps
-    far = limits.far_share * expected_mps
-    if not (dt <= MAX_GAP_S and limits.min_speed_mps < expected_mps and abs(speed_mps - expected_mps) < far):
-        return FootfallState(at_s, at_s, speed_mps, steps=Steps(usual_spread=steps.usual_spread))
+    far = max(limits.far_share * expected_mps, limits.far_mps)
+    whole = dt <= MAX_GAP_S and abs(speed_mps - state.speed_mps) < limits.jump_mps2 * dt + limits.count_mps
+    if not (whole and limits.min_speed_mps < expected_mps <= CREDIBLE_MPS and abs(speed_mps - expected_mps) < far):
+        return _anew(at_s, speed_mps, steps)
     deviation = speed_mps / expected_mps - 1.0
     slow = state.slow + (dt / (SLOW_S + dt) if state.rhythm.bins else 1.0) * (deviation - state.slow)
     fast = state.fast + dt / (FAST_S + dt) * (deviation - slow - state.fast)
@@ -138,23 +111,27 @@ def update(
     im = state.re * sin + state.im * cos
     weight = dt / (POWER_S + dt)
     power = state.power + weight * (fast * fast - state.power)
-    amps, amps_power = state.current_a, state.current_power
+    current = state.current
     if current_a is not None and abs(current_a) < CREDIBLE_A:
-        amps = amps + dt / (SLOW_S + dt) * (current_a - amps) if amps else current_a
-        amps_power += weight * ((current_a - amps) ** 2 - amps_power)
-    size, ripple, current = math.hypot(re, im), math.sqrt(power), math.sqrt(amps_power)
-
-    quiet = size < limits.gone_share * steps.size and ripple < limits.still_share * steps.ripple and current <= limits.still_share * steps.current
-    changes, moved = state.changes, state.moved
+        current = current.after(current_a, dt, state.doubt)
+    size, ripple = math.hypot(re, im), math.sqrt(power)
+    quiet = size < limits.gone_share * steps.size and ripple < limits.still_share * steps.ripple
+    changes, changed_s, doubt = state.changes, state.changed_s, state.doubt
     if speed_mps != state.speed_mps:
-        changes, moved = changes + 1, max(size - limits.frozen_share * steps.size, ripple - limits.frozen_share * steps.ripple)
+        changes, changed_s = changes + 1, at_s
+    elif state.sight is Sight.CLEAR and at_s - changed_s > max(limits.flat_s, limits.flat_steps / steps.hz):
+        doubt = doubt or (changed_s - state.footfall_s) * steps.hz < limits.frozen_steps
     calm_since = at_s if ramping else state.calm_since_s
-    rhythm = _binned(state.rhythm, fast, at_s)
+    rhythm = state.rhythm.after(fast / max(ripple, LEAST), at_s)  # of one size, so that gentle steps after hard ones are heard
     footfall_s, sight, verdict = state.footfall_s, state.sight, Imbalance.NONE
-    if state.im > 0.0 >= im and re < 0.0 and not quiet:
-        before, footfall_s = footfall_s, at_s + dt * im / (state.im - im)
-        fine = changes >= limits.min_changes and size >= limits.floor(expected_mps)
-        steps = _stepped(steps, footfall_s - before, fine, (size, ripple, current), rhythm, ramping, learning, limits)
+    if state.im > 0.0 >= im and re < 0.0:
+        hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
+        if not quiet and changes >= limits.min_changes:
+            before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
+            sizes = (size, ripple, math.sqrt(current.power))
+            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), sizes, footfall_s - calm_since, learning, limits)
+        elif steps.hz and alike >= limits.alike:
+            steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0
         if steps.seen >= limits.footfalls:
             sight = Sight.CLEAR
@@ -162,54 +139,21 @@ def update(
             sight = Sight.BLIND
     elif sight is Sight.UNKNOWN and at_s - state.since_s > limits.look_s:
         sight = Sight.BLIND
+    if doubt and (current.power == 0.0 or at_s - footfall_s > limits.look_s):
+        return _anew(at_s, speed_mps, steps)
     if sight is Sight.CLEAR and not ramping:
-        if at_s - max(footfall_s, calm_since) > max(limits.missing_s, limits.missing_steps / steps.hz):
-            if moved > 0.0:  # the reading stopped moving in mid-stride: the sensor, not the feet
-                return FootfallState(at_s, at_s, speed_mps, steps=Steps(usual_spread=steps.usual_spread))
+        calm = not doubt or (current.witness >= limits.min_changes and math.sqrt(current.power) < limits.calm_share * steps.current)
+        patience = 1.0 if ripple < limits.silent_share * steps.ripple else limits.patience
+        if quiet and calm and at_s - max(footfall_s, calm_since) > patience * max(limits.missing_s, limits.missing_steps / steps.hz):
             verdict = Imbalance.FOOTFALL_MISSING
         elif steps.spread > limits.unsteady(steps.usual_spread):
             verdict = Imbalance.FOOTFALL_IRREGULAR
-    return FootfallState(
-        at_s, state.since_s, speed_mps, slow, fast, re, im, power, amps, amps_power, changes, moved, footfall_s, calm_since, steps, rhythm, sight, verdict
-    )
+    return FootfallState(  # positional, in the order above: keywords cost a microsecond
+        at_s, state.since_s, speed_mps, slow, fast, re, im, power,
+        changes, changed_s, doubt, footfall_s, calm_since, current, steps, rhythm, sight, verdict,
+    )  # fmt: skip
 
 
-def _binned(rhythm: Rhythm, fast: float, at_s: float) -> Rhythm:
-    """The rhythm after one more value; every 40 ms the values since become a bin, or two where samples are further apart than that."""
-    total, count = rhythm.total + fast, rhythm.count + 1
-    closed_s, bins = rhythm.closed_s if rhythm.bins else at_s - BIN_S, rhythm.bins
-    if at_s < closed_s + BIN_S:
-        return Rhythm(bins, closed_s, total, count, rhythm.past, rhythm.products)
-    past, products, value = rhythm.past, rhythm.products, total / count
-    while closed_s + BIN_S <= at_s:
-        closed_s, bins = closed_s + BIN_S, bins + 1
-        past = (value, *past[:-1])
-        weight = 1.0 / min(bins, MEMORY_BINS)
-        kept, scaled = 1.0 - weight, weight * value
-        products = tuple([kept * p + scaled * x for p, x in zip(products, (value, *past[LAGS.start :]), strict=True)])
-    return Rhythm(bins, closed_s, 0.0, 0, past, products)
-
-
-def _stepped(
-    steps: Steps, time_s: float, fine: bool, sizes: tuple[float, float, float], rhythm: Rhythm, ramping: bool, learning: bool, limits: FootfallThresholds
-) -> Steps:
-    """What is known after one more footfall, `time_s` after the last."""
-    hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
-    regular = alike >= limits.alike
-    same = steps.hz > 0.0 and (not regular or abs(hz - steps.hz) < limits.same_share * steps.hz)
-    if regular:
-        hz = steps.hz + limits.quick * (hz - steps.hz) if steps.hz else hz
-    else:
-        hz = steps.hz
-    known = steps.seen >= limits.footfalls
-    if not fine or (not known and not regular):
-        return Steps(hz, 0, usual_spread=steps.usual_spread)
-    weight = 1.0 / (1 + steps.seen) if not known else limits.quick if ramping or learning else limits.slow
-    old = (steps.size, steps.ripple, steps.current)
-    size, ripple, current = (a + weight * ((min(max(b, 0.5 * a), 1.5 * a) if known else b) - a) for a, b in zip(old, sizes, strict=True))
-    steady = known and same and not ramping and time_s * hz < limits.missing_steps
-    after = Steps(hz, steps.seen + 1, size, ripple, current, (*steps.times_s[-SPREADS - 1 :], time_s) if steady else (), steps.usual_spread)
-    if learning and after.spread > 0.0:
-        usual = after.spread if not steps.usual_spread else steps.usual_spread + limits.slow * (after.spread - steps.usual_spread)
-        return Steps(hz, after.seen, size, ripple, current, after.times_s, usual)
-    return after
+def _anew(at_s: float, speed_mps: float, steps: Steps) -> FootfallState:
+    """Start looking; of the person, only the usual spread of step times is kept."""
+    return FootfallState(at_s, at_s, speed_mps, changed_s=at_s, footfall_s=at_s, calm_since_s=at_s, steps=Steps(usual_spread=steps.usual_spread))
