@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from treadctl.core.imbalance.footfalls import FootfallState, Sight, update
-from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import Imbalance
+from treadctl.core.thresholds import FootfallThresholds
 from treadctl_hil.world import World, WorldParams, home_machine
 
 SPEEDS_MPS = (0.3, 0.5, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, -0.3, -0.5, -0.8, -1.1, -1.5, -2.0)  # below zero: the belt in reverse, the person walks backward

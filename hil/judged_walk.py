@@ -13,11 +13,11 @@ from treadctl.config.tuning import load_tuning
 from treadctl.core import ramp as ramps
 from treadctl.core.imbalance.balance import Balance, Scene, watch
 from treadctl.core.imbalance.calibration import TrunkTuning
-from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Level
 from treadctl.core.program import Hands
 from treadctl.core.ramp import Ramp
 from treadctl.core.sample import BeltMotion, Channel, Direction, DriveSample, DriveState, DriveStatus, Quality, Sample, TrunkMotion
+from treadctl.core.thresholds import DetectorThresholds
 from treadctl_hil.world import World, home_machine
 from treadctl_hil.world.params import FacingName
 

@@ -13,12 +13,12 @@ from treadctl.core.imbalance import balance as fusion
 from treadctl.core.imbalance.balance import Balance, Scene, begin, watch
 from treadctl.core.imbalance.calibration import Calibration, Gait
 from treadctl.core.imbalance.inertia import FEATURES
-from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.imbalance.trunk import Trust
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 from treadctl.core.messages import DriveMode, RequestKind
 from treadctl.core.program import Block, Hands
 from treadctl.core.sample import Channel, Quality, Sample
+from treadctl.core.thresholds import DetectorThresholds
 
 LIMITS = DetectorThresholds()
 CAP_MPS = LIMITS.trunk.uncalibrated_max_mps

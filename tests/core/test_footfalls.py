@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from treadctl.core.imbalance.footfalls import FootfallState, Sight, update
 from treadctl.core.imbalance.rhythm import LAGS, Rhythm
 from treadctl.core.imbalance.steps import SPREADS, spread
-from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
+from treadctl.core.thresholds import FootfallThresholds
 
 DATA = Path(os.environ.get("TREADCTL_DATA", "../shared/data"))
 LIMITS = FootfallThresholds()

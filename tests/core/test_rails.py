@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from treadctl.core.imbalance import rails
 from treadctl.core.imbalance.rails import RailState, update
-from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Beat, Imbalance, Level
 from treadctl.core.program import Hands
+from treadctl.core.thresholds import RailThresholds
 
 LIMITS = RailThresholds()
 STEP_HZ = 2.0

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from treadctl.core.imbalance import inertia
 from treadctl.core.imbalance.calibration import KEPT_BLOCKS, Calibration, Gait
 from treadctl.core.imbalance.inertia import FEATURES
-from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.trunk import LAG_S, TrunkState, Trust, update, weigh
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.sample import TrunkMotion
+from treadctl.core.thresholds import TrunkThresholds
 
 LIMITS = TrunkThresholds()
 TUNING = plain_tuning()
@@ -193,13 +193,21 @@ def test_the_score_is_the_quadratic_form() -> None:
 
 
 def test_limits_lean_on_other_people_the_more_the_less_was_seen() -> None:
-    prior, own = (8.0,) * len(FEATURES), (2.0,) * len(FEATURES)
+    prior, own = (8.0,) * len(FEATURES), (4.0,) * len(FEATURES)
     one, many = Gait().learn(own), Gait()
     for _ in range(60):
         many = many.learn(own)
     assert own[0] < many.limits(prior)[0] < one.limits(prior)[0] < prior[0]
     assert Gait().limits(prior) == prior
-    assert many.limits(prior)[0] == pytest.approx(2.0, rel=0.1)
+    assert many.limits(prior)[0] == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("own", "share"), [(0.0, 0.4), (1e6, 3.0)])
+def test_limits_no_gait_has_are_not_believed(own: float, share: float) -> None:
+    gait = Gait()
+    for _ in range(60):
+        gait = gait.learn((own,) * len(FEATURES))
+    assert gait.limits((8.0,) * len(FEATURES))[0] == pytest.approx(8.0 * share, rel=0.1)
 
 
 def test_what_is_kept_from_another_day_counts_for_a_first_impression_only() -> None:
@@ -220,6 +228,6 @@ def test_standing_teaches_nothing() -> None:
 
 def test_filters_begin_as_means() -> None:
     memory, features = inertia.follow(inertia.REST, TrunkMotion((0.0, 0.6, 0.8), (0.0, 0.0, 0.0)), 0.01)
-    assert inertia.age_s(memory) == pytest.approx(0.01)
+    assert memory[inertia.AGE] == pytest.approx(0.01)
     assert features[FEATURES.index("tilt from upright")] == pytest.approx(0.0, abs=1e-5)
     assert features[FEATURES.index("lack of weight")] == pytest.approx(0.0, abs=1e-9)

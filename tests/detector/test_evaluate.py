@@ -14,9 +14,9 @@ from generated import Folder, counts, waist
 from treadctl.cli.app import run
 from treadctl.config.tuning import FittedOn, load_tuning, tuning_text
 from treadctl.core.imbalance.calibration import TrunkTuning
-from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.trunk import TrunkState, update
 from treadctl.core.imbalance.verdict import LEVEL, Level
+from treadctl.core.thresholds import TrunkThresholds
 from treadctl.detector import dataset, evaluate, report
 from treadctl.detector.baselines import kfall_alarms, two_feature_alarms
 from treadctl.detector.dataset import Kind, Recording

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.program import Hands
+from treadctl.core.thresholds import RailThresholds
 from treadctl.detector import rail_loads as loads
 from treadctl.detector import rail_score as scoring
 from treadctl.detector.rail_figures import lines, validate

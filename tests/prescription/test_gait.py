@@ -68,8 +68,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert load_gait(path) == LEARNT
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [("blocks = 23", "blocks = 0", "blocks"), ("mean = [0.0, ", "mean = [", "mean"), ("format = 1", "format = 9", "TC111"),
-                                                  ("var = [0.0", "var = [-1.0", "var"), ("[walking]", "[hopping]", "hopping")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("blocks = 23", "blocks = 0", "blocks"),
+        ("mean = [0.0, ", "mean = [", "mean"),
+        ("format = 1", "format = 9", "TC111"),
+        ("var = [0.0", "var = [-1.0", "var"),
+        ("[walking]", "[hopping]", "hopping"),
+    ],
+)
 def test_a_gait_that_is_not_right_is_one_error_that_names_the_key(tmp_path: Path, old: str, new: str, told: str) -> None:
     path = person(tmp_path)
     gait_path(path).write_text(gait_text(LEARNT).replace(old, new), encoding="utf-8")

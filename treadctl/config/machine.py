@@ -16,10 +16,10 @@ from treadctl.config.registry import InstalledRegistry, Registry
 from treadctl.config.sections import DaemonSection, DeviceTable, EnableSection, LimitsSection, LinkTable, MachineFile, MachineSection, SafetySection
 from treadctl.config.toml_file import TomlFile, join_place, read_toml
 from treadctl.config.tuning import SHIPPED, Tuning, load_tuning
-from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
 from treadctl.core.setup import Setup
+from treadctl.core.thresholds import DetectorThresholds
 from treadctl.errors import TreadctlError
 from treadctl.ports import DeviceFamily, LinkFamily
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from treadctl.config.problems import Strict, complaint
-from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import CONTACT_CHANNELS, ChannelId
 from treadctl.core.setup import CordWiring
+from treadctl.core.thresholds import RailThresholds
 
 DEFAULT_RAILS: Final = RailThresholds()
 Positive = Annotated[float, Field(gt=0.0)]

@@ -7,9 +7,9 @@ from enum import StrEnum
 from functools import cache
 
 from treadctl.core.imbalance.calibration import TrunkTuning
-from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.limits import Limits
 from treadctl.core.sample import ChannelId
+from treadctl.core.thresholds import DetectorThresholds
 
 
 class CordWiring(StrEnum):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from treadctl.core.imbalance.inertia import FEATURES
-from treadctl.core.imbalance.thresholds import TrunkThresholds
+from treadctl.core.thresholds import TrunkThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 from treadctl.detector.dataset import Kind, Recording
 from treadctl.detector.score import alarms_above

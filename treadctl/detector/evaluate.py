@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
-from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.trunk import TrunkState, update
 from treadctl.core.imbalance.verdict import LEVEL, Level
 from treadctl.core.sample import TrunkMotion
+from treadctl.core.thresholds import TrunkThresholds
 from treadctl.detector.baselines import kfall_alarms, two_feature_alarms
 from treadctl.detector.dataset import Dataset, Kind
 from treadctl.detector.faulty import FAULTS, spoil

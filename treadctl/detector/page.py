@@ -32,7 +32,8 @@ def page(e: Evaluation) -> str:
 <style>{STYLE}</style></head><body>
 <h1>The detector of lost balance on {escape(e.dataset)}</h1>
 <p>{e.recordings} recordings, {len(e.refused)} refused; data hash {escape(e.sha256)}. One person was left out at a time; the
-first {e.calibration_s:.0f} s of each calibrating gait served as that person's warm-up and were not judged. {escape(GOALS)}. Cost {e.microseconds_per_sample:.1f} µs a sample.</p>
+first {e.calibration_s:.0f} s of each calibrating gait served as that person's warm-up and were not judged.</p>
+<p>{escape(GOALS)}. Cost {e.microseconds_per_sample:.1f} µs a sample.</p>
 {f"<ul>{refused}</ul>" if refused else ""}{figures}{"".join(parts)}{"".join(faults)}
 </body></html>
 """

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from treadctl.core.imbalance.rails import RailState, update
-from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 from treadctl.core.program import Hands
+from treadctl.core.thresholds import RailThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 from treadctl.detector import rail_loads as loads
 from treadctl.detector.rail_figures import lines, validate

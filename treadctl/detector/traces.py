@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from treadctl.core.imbalance.calibration import Calibration
 from treadctl.core.imbalance.inertia import FEATURES, REST, follow
 from treadctl.core.imbalance.inertia import intensity as intensity_of
-from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.sample import TrunkMotion
+from treadctl.core.thresholds import TrunkThresholds
 from treadctl.detector.dataset import Kind, Recording
 
 Array = NDArray[np.float64]

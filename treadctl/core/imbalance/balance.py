@@ -15,11 +15,11 @@ from treadctl.core.imbalance import trunk as waist
 from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
 from treadctl.core.imbalance.footfalls import FootfallState
 from treadctl.core.imbalance.rails import RailState
-from treadctl.core.imbalance.thresholds import DetectorThresholds
 from treadctl.core.imbalance.trunk import TrunkState, Trust
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 from treadctl.core.program import Hands
 from treadctl.core.sample import Sample
+from treadctl.core.thresholds import DetectorThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 
 NEVER: Final = -math.inf

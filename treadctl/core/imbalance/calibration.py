@@ -18,6 +18,7 @@ MEMORY_BLOCKS: Final = 60  # older seconds are forgotten slowly
 PRIOR_BLOCKS: Final = 4.0
 KEPT_BLOCKS: Final = 10
 SPREADS: Final = 1.5
+CREDIBLE: Final = (0.4, 3.0)  # of other people's limits: 19 people measured had 0.5 to 2.6, one feature of one person 3.4
 SURE_BLOCKS: Final = 40  # seconds after which a gait counts as wholly known
 STEADY_CHANGE: Final = 0.35  # largest change of intensity between two seconds of steady gait
 MIN_INTENSITY_G: Final = 0.05  # below it nobody walks
@@ -35,9 +36,9 @@ def running_share(intensity: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrunkTuning:
-    """The model as fitted on recordings (see docs/explanation/imbalance.md). `rows[i]` weighs input i alone and with every input from i on.
+    """The model as fitted on recordings (see docs/explanation/waist.md). `rows[i]` weighs input i alone and with every input from i on.
 
-    The inputs: the features in parts of the person's limits, the intensity, and the features 100 ms ago. Thresholds are log-odds, one for walking and
+    The inputs: the features in parts of the person's limits, the intensity, and the features 50 ms ago. Thresholds are log-odds, one for walking and
     one for running, in between by intensity. `walking` and `running` are the population's limits.
     """
 
@@ -79,10 +80,8 @@ class Gait:
         if self.blocks == 0:
             return prior
         own = self.blocks / (self.blocks + PRIOR_BLOCKS)
-        return tuple(
-            math.exp(own * math.log(max(m + SPREADS * math.sqrt(v), 1e-3 * p)) + (1.0 - own) * math.log(p))
-            for m, v, p in zip(self.mean, self.var, prior, strict=True)
-        )
+        shares = (min(max((m + SPREADS * math.sqrt(v)) / p, CREDIBLE[0]), CREDIBLE[1]) for m, v, p in zip(self.mean, self.var, prior, strict=True))
+        return tuple(p * share**own for p, share in zip(prior, shares, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

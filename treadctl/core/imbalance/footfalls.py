@@ -14,8 +14,8 @@ from typing import Final
 
 from treadctl.core.imbalance.rhythm import MEMORY_BINS, Rhythm
 from treadctl.core.imbalance.steps import Steps, stepped
-from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import Beat, Imbalance
+from treadctl.core.thresholds import FootfallThresholds
 
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream may hide a footfall
 MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again

@@ -46,14 +46,8 @@ REST: Final[Memory] = (*(0.0,) * 23, 1.0, 1.0, 0.0, 0.0, 1.0)
 """The filters at the start, flat for speed; `follow` unpacks them."""
 
 
-def age_s(memory: Memory) -> float:
-    """How long the filters have run, s."""
-    return memory[0]
-
-
-def weight(memory: Memory) -> float:
-    """The mean of the force along gravity over a second, g: 1 in whoever neither rises nor sinks for good, however lively."""
-    return memory[-1]
+AGE, WEIGHT = 0, -1
+"""Places in the memory: how long the filters have run, s; the mean of the force along gravity over a second, g (1 in whoever neither rises nor sinks)."""
 
 
 def intensity(memory: Memory) -> float:
@@ -114,15 +108,6 @@ def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tupl
         age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
         rate, force, size, jerk, liveliness, heavy,
     )  # fmt: skip
-    features = (
-        fall - trend,
-        math.sqrt(rx * rx + ry * ry + rz * rz),
-        math.degrees(math.acos(min(1.0, max(-1.0, cosine)))),
-        rate,
-        1.0 - force,
-        math.sqrt(hx * hx + hy * hy + hz * hz),
-        math.sqrt(qx * qx + qy * qy + qz * qz),
-        fall_fast,
-        jerk,
-    )
-    return after, features
+    tilt = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
+    rotation, quick = math.sqrt(rx * rx + ry * ry + rz * rz), math.sqrt(qx * qx + qy * qy + qz * qz)
+    return after, (fall - trend, rotation, tilt, rate, 1.0 - force, math.sqrt(hx * hx + hy * hy + hz * hz), quick, fall_fast, jerk)

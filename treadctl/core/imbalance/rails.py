@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from treadctl.core.imbalance.thresholds import RailThresholds
 from treadctl.core.imbalance.verdict import Beat, Imbalance
 from treadctl.core.program import Hands
+from treadctl.core.thresholds import RailThresholds
 
 SLOPE_S: Final = 0.04  # a slope is taken over this and at most one sample more
 SLOPE_SAMPLES: Final = 12  # and over no more samples than these

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from treadctl.core.imbalance.thresholds import FootfallThresholds
+from treadctl.core.thresholds import FootfallThresholds
 
 SPREADS: Final = 9  # same-foot differences whose median is the spread: one or two odd steps, which make four of them odd, don't move it
 

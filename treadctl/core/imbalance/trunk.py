@@ -15,9 +15,9 @@ from typing import Final
 from treadctl.core.imbalance import inertia as waist
 from treadctl.core.imbalance.calibration import Calibration, Peaks, TrunkTuning
 from treadctl.core.imbalance.inertia import FEATURES, Memory
-from treadctl.core.imbalance.thresholds import TrunkThresholds
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.sample import TrunkMotion
+from treadctl.core.thresholds import TrunkThresholds
 
 LAG_S: Final = 0.05
 MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
@@ -85,7 +85,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
         state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s)
         dt = 0.01 if not math.isfinite(dt) else min(dt, 0.01)
     memory, features = waist.follow(state.memory, motion, dt)
-    doubted_s = 0.0 if limits.least_weight_g <= waist.weight(memory) <= limits.most_weight_g else state.doubted_s + dt
+    doubted_s = 0.0 if limits.least_weight_g <= memory[waist.WEIGHT] <= limits.most_weight_g else state.doubted_s + dt
     if doubted_s > limits.doubt_s:
         return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, given_up=True, verdict=Imbalance.NONE)
 
@@ -98,7 +98,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     tilted_s = state.tilted_s + dt if features[TILT] > limits.down_deg else 0.0
 
     calibration, own = state.calibration, state.limits
-    trust = Trust.SETTLING if waist.age_s(memory) < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    trust = Trust.SETTLING if memory[waist.AGE] < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
     verdict = Imbalance.NONE
     if trust > Trust.SETTLING:
         verdict = _judge(score, intensity, tilted_s, state.calibration.unknown(intensity), tuning, limits)

@@ -31,17 +31,12 @@ class Imbalance(StrEnum):
     FOOTFALL_MISSING = "footfall_missing"
 
 
+I = Imbalance  # noqa: E741 - short for the table
 LEVEL: Final[dict[Imbalance, Level]] = {
-    Imbalance.NONE: Level.STEADY,
-    Imbalance.GRAB: Level.LOSING_BALANCE,
-    Imbalance.ASYMMETRY: Level.LOSING_BALANCE,
-    Imbalance.HOLD_LOST: Level.LOSING_BALANCE,
-    Imbalance.PUMPING: Level.UNSTEADY,
-    Imbalance.TRUNK_UNSTEADY: Level.UNSTEADY,
-    Imbalance.TRUNK_FALLING: Level.LOSING_BALANCE,
-    Imbalance.TRUNK_DOWN: Level.DOWN,
-    Imbalance.FOOTFALL_IRREGULAR: Level.UNSTEADY,
-    Imbalance.FOOTFALL_MISSING: Level.DOWN,
+    I.NONE: Level.STEADY,
+    **dict.fromkeys((I.PUMPING, I.TRUNK_UNSTEADY, I.FOOTFALL_IRREGULAR), Level.UNSTEADY),
+    **dict.fromkeys((I.GRAB, I.ASYMMETRY, I.HOLD_LOST, I.TRUNK_FALLING), Level.LOSING_BALANCE),
+    **dict.fromkeys((I.TRUNK_DOWN, I.FOOTFALL_MISSING), Level.DOWN),
 }
 
 

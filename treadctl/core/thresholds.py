@@ -98,7 +98,8 @@ class TrunkThresholds:
     All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees: KFall ends its falls beyond that) is no gait;
     the force along gravity is 1 g in the mean of a second in whoever walks, runs or lies, so one outside 0.7 to 1.4 g for half a second is a wrong scale or
     axes that changed places; 20 s of steady
-    gait are the shortest calibration the evaluation was made with; for a gait never seen a fall must be surer by one unit of log-odds (2.7 to 1), less with every second.
+    gait are the shortest calibration the evaluation was made with;
+    for a gait never seen a fall must be surer by one unit of log-odds (2.7 to 1), less with every second.
     """
 
     max_gap_s: float = 0.05
