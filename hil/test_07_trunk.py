@@ -233,7 +233,7 @@ def test_a_fall_is_good_throughout_on_a_sensor_whose_range_it_stays_within(tmp_p
 
 
 def test_an_impact_beyond_the_range_costs_its_own_samples_only(tmp_path: Path) -> None:
-    it = Read(tmp_path, "world.trunk.g_per_count=0.000122")  # 4 g
+    it = Read(tmp_path, "world.trunk.g_per_count=0.000244")  # 8 g
     it.hand.run_belt(400, reverse=True)
     it.hand.rig.world.runner.fall()
     qualities = [reading.quality for reading in it.run(1.5)]

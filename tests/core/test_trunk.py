@@ -114,6 +114,27 @@ def test_a_hole_withdraws_the_verdict_and_one_second_of_silence_ends_the_trust_f
     assert wearer.said == []
 
 
+def test_after_a_short_hole_only_the_fast_filters_begin_anew() -> None:
+    wearer = Wearer()
+    wearer.walk(25.0)
+    assert wearer.silence(0.15)[-1].trust is Trust.SETTLING
+    assert wearer.walk(0.4).trust is Trust.SETTLING
+    assert wearer.walk(0.2).trust is Trust.PERSONAL
+    wearer.silence(0.5)
+    assert wearer.walk(1.5).trust is Trust.SETTLING
+
+
+def test_a_sample_exactly_like_the_last_is_no_news() -> None:
+    wearer = Wearer()
+    wearer.walk(25.0)
+    held = wearer.state.motion
+    for _ in range(20):
+        wearer.now_s += wearer.dt_s
+        wearer.feed(held)
+    assert wearer.state.trust is Trust.SETTLING
+    assert wearer.said == []
+
+
 def test_what_is_no_number_counts_as_missing() -> None:
     wearer = Wearer()
     wearer.walk(5.0)

@@ -55,6 +55,11 @@ def intensity(memory: Memory) -> float:
     return math.sqrt(memory[-2])
 
 
+def bridged(memory: Memory) -> Memory:
+    """The filters after a short hole: what is slow stays, what is fast begins anew."""
+    return (*memory[:10], *REST[10:26], *memory[26:])
+
+
 def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tuple[float, ...]]:
     """The memory after one more sample taken `dt` s after the last, and the features in the order of FEATURES. All numbers must be finite."""
     (

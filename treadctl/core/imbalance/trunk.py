@@ -45,6 +45,8 @@ class TrunkState:
     calibration: Calibration = Calibration()
     limits: Peaks = ()
     at_s: float = -math.inf
+    since_s: float = 0.0  # without a hole
+    motion: TrunkMotion | None = None
     memory: Memory = waist.REST
     past: tuple[tuple[float, Peaks], ...] = ()
     features: Peaks = (0.0,) * len(FEATURES)
@@ -71,19 +73,20 @@ def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
 def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning: bool, tuning: TrunkTuning, limits: TrunkThresholds) -> TrunkState:
     """The state after what the sensor showed at `at_s`; `motion` None = nothing fresh came by then. About 30 µs.
 
-    The same sample seen again changes nothing. A short hole starts the filters anew, a long one ends the trust for good.
+    The same sample seen again changes nothing, and one exactly like it is no news. A hole starts the fast filters anew, or all of them; a second without
+    news ends the trust for good.
     """
     if state.trust is Trust.LOST:
         return replace(state, given_up=False) if state.given_up else state
-    if motion is None or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
-        return _missing(state, at_s, limits)
     dt = at_s - state.at_s
     if not (dt > MIN_DT_S):
         return state
+    if motion is None or motion == state.motion or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
+        return _missing(state, at_s, limits)
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
-        state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s)
-        dt = 0.01 if not math.isfinite(dt) else min(dt, 0.01)
+        memory = waist.bridged(state.memory) if dt < limits.bridge_s else waist.REST
+        state, dt = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s, at_s, memory=memory), 0.01
     memory, features = waist.follow(state.memory, motion, dt)
     doubted_s = 0.0 if limits.least_weight_g <= memory[waist.WEIGHT] <= limits.most_weight_g else state.doubted_s + dt
     if doubted_s > limits.doubt_s:
@@ -98,7 +101,9 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     tilted_s = state.tilted_s + dt if features[TILT] > limits.down_deg else 0.0
 
     calibration, own = state.calibration, state.limits
-    trust = Trust.SETTLING if memory[waist.AGE] < limits.settle_s else Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    trust = Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    if memory[waist.AGE] < limits.settle_s or at_s - state.since_s < limits.bridge_settle_s:
+        trust = Trust.SETTLING
     verdict = Imbalance.NONE
     if trust > Trust.SETTLING:
         verdict = _judge(score, intensity, tilted_s, state.calibration.unknown(intensity), tuning, limits)
@@ -106,7 +111,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
             calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
                 own = calibration.limits(tuning)
-    return TrunkState(trust, calibration, own, at_s, memory, past, features, score, tilted_s, doubted_s, False, verdict)
+    return TrunkState(trust, calibration, own, at_s, state.since_s, motion, memory, past, features, score, tilted_s, doubted_s, False, verdict)
 
 
 def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
