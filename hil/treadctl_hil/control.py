@@ -45,8 +45,8 @@ def do_runner(rig: Rig, command: Command) -> Answer:
     """Act the person."""
     runner = rig.world.runner
     deeds: dict[str, Callable[[], None]] = {
-        "mount": runner.mount, "dismount": runner.dismount, "stumble": runner.stumble, "lose_balance": runner.lose_balance, "fall": runner.fall,
-        "hands_on": runner.hands_on, "hands_off": runner.hands_off,
+        "mount": runner.mount, "dismount": runner.dismount, "stumble": runner.stumble, "rock": runner.rock, "lose_balance": runner.lose_balance,
+        "fall": runner.fall, "hands_on": runner.hands_on, "hands_off": runner.hands_off,
     }
     name = _need(command, "do", str)
     if name not in deeds:

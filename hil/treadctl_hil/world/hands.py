@@ -80,6 +80,13 @@ class Hands:
         self._burst(onset_s, self._rng.uniform(0.06, 0.12), self._rng.uniform(0.06, 0.11), self._rng.uniform(0.6, 0.8), ease_s=0.15, rest=0.0,
                     release_s=onset_s + self._rng.uniform(0.25, 0.4))
 
+    def rock(self, onset_s: float, each_s: float) -> None:
+        """Schedule eight pushes, left and right in turns, from 3 to 12 % of body weight, each a fifth harder than the last [U]."""
+        for k in range(8):
+            begun_s, right = onset_s + k * each_s, float(k % 2)
+            peak_n = 0.03 * 1.22**k * self._weight_n
+            self.bursts.append(Burst(begun_s, 0.6 * each_s, peak_n * (1.0 - right), peak_n * right, 1.0, 1.0, begun_s + 0.85 * each_s))
+
     def _burst(self, onset_s: float, rise_s: float, peak_bw: float, dominant: float, ease_s: float, rest: float, release_s: float = math.inf) -> None:
         left = dominant if self._rng.random() < 0.5 else 1.0 - dominant
         peak_n = peak_bw * self._weight_n

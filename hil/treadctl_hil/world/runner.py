@@ -24,7 +24,7 @@ _CONSOLE_M: Final = 0.15  # the body meets the console or the front rail
 
 
 class Runner:
-    """`mount()`, `dismount()`, `stumble()`, `lose_balance()`, `fall()`, `hands_on()`, `hands_off()` act the person, each at once.
+    """`mount()`, `dismount()`, `stumble()`, `rock()`, `lose_balance()`, `fall()`, `hands_on()`, `hands_off()` act the person, each at once.
 
     `position_m` is the distance of the hips from the console end of the deck; `trunk_deg` the lean along the direction of travel.
     `fz_n` presses on the belt, `fx_n` is the fore-aft force, positive against the belt's motion. `facing` may be changed while off.
@@ -133,6 +133,12 @@ class Runner:
         self._hands.hold(False, self._clock.now_s)
         self._hands.release(self._clock.now_s)
         self._clock.note("hands_off")
+
+    def rock(self) -> None:
+        """Not steady, and still walking: rocks from hand to hand, ever harder, eight times."""
+        if self.posture in _UPRIGHT:
+            self._hands.rock(self._clock.now_s, min(0.34, 1.0 / self._gait_hz))
+            self._clock.note("rock")
 
     def stumble(self, why: str = "") -> None:
         """A missed step: recovered within a second by the person alone. Nothing happens to somebody not upright."""
