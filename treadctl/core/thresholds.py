@@ -30,8 +30,9 @@ class RailThresholds:
     snatch_rate_percent_per_s: float = 155.0  # [D] a firm hold of 15 % taken in 0.2 s rises by 118 %/s and its ripple; a grab of 20 % in 0.15 s by 200
     asymmetry_rate_percent_per_s: float = 125.0  # [D] the same firm hold, taken with one hand
     spreads: float = 3.0  # [D] judged: a sine never leaves its mean by more than 1.42 spreads
+    unknown_spread: float = 0.21  # [D] of a hold that is not known, as a share of it: a sine of 30 %
     grip_min_s: float = 2.0  # [D] judged: hold seen before a lost one is judged against it
-    grip_share: float = 0.55  # [D] judged: below this share of its own present hold a hand is off
+    grip_share: float = 0.5  # [D] judged: below this share of its own present hold a hand is off
     grip_least_percent: float = 0.3  # [D] 1 N at 35 kg: what the noise of a cell leaves after smoothing
     zero_shift_percent: float = 1.0  # [D] 3.4 N at 35 kg, 6.9 N at 70 kg: the shift of a cell's zero that a lost hold survives
     idle_share: float = 0.25  # [D] judged: a rail with less than this share of the other's hold is not held

@@ -25,7 +25,7 @@ BINS: Final = 8  # of a step
 NEAR_S: Final = 0.05  # smoothing that takes the noise out of a contact, and out of a swing
 HELD_RISE_S: Final = 0.5
 HELD_FALL_S: Final = 2.0  # slower: a hand that returns at once returns to its hold
-GRIP_S: Final = 2.0
+GRIP_S: Final = 1.2
 LET_GO_S: Final = 10.0  # a hand that is off is remembered so long
 SWING_PERCENT: Final = 0.5  # smaller changes of side are noise
 SWING_S: Final = (0.15, 1.5)  # half a stride, from a run to a slow walk
@@ -244,11 +244,12 @@ def _jump(recent: tuple[tuple[float, float, float], ...], before: Hold, mean: fl
     rate = (total - then_left - then_right) / span_s
     rise = total - before.floor
     if rate > limits.grab_rate_percent_per_s and rise > limits.snatch_percent:
-        expected, level, spread, least = before.held, before.held, 0.0, limits.firm_percent
+        expected, level, least = before.held, before.held, limits.firm_percent
+        spread = min(limits.spreads * limits.unknown_spread * max(0.0, before.held), limits.overload_percent)
         if usual is not None:
             level, spread, least = usual.total, _spread(usual.total_var, usual.seconds, limits), limits.rise_percent
             expected += (level - mean) * min(1.0, max(0.0, before.held / mean)) if mean > 0.0 else 0.0
-        if rate > limits.snatch_rate_percent_per_s and total - expected > max(limits.snatch_percent, spread):
+        if rate > limits.snatch_rate_percent_per_s and total - expected > max(limits.snatch_percent + spread / limits.spreads, spread):
             return Imbalance.GRAB
         if rise > least and total - level > max(limits.grab_percent, spread):
             return Imbalance.GRAB
