@@ -30,23 +30,23 @@ WARM_UP_S: Final = 40.0
 WARM_UP_MPS: Final = 0.8  # gait not yet known: slower than 3 km/h
 SETTLE_S: Final = 12.0
 HANDS_OFF_S: Final = 5.0
-LONGEST_S: Final = 6.0  # how long after an event a verdict counts
-SHORT_S: Final = 3.0  # after a stumble, which is over in one, and after hands that let go
-AFTER_DOWN_S: Final = 2.5
+LONGEST_S: Final = 8.0  # how long after an event a verdict counts
+SHORT_S: Final = 3.5  # after a stumble, which is over in one, after rocking, and after hands that let go
+AFTER_DOWN_S: Final = 4.0
 QUIET_STEPS: Final = 20
 MASSES_KG: Final = (45.0, 110.0)
 SPEEDS_MPS: Final = (0.5, 0.8, 1.0, 1.5)
-HELD: Final = ("loss, holding", "fall, holding", "stumble, holding", "steps off, holding", "lets go")
+HELD: Final = ("loss, holding", "fall, holding", "stumble, holding", "rocks, holding", "steps off, holding", "lets go")
 FREE: Final = ("loss, free, grabs", "loss, free, no grab", "fall, free", "stumble, free", "steps off, free")
 KINDS: Final = (*HELD, *FREE)
-DEEDS: Final = {"loss": "lose_balance", "fall": "fall", "stumble": "stumble", "steps off": "dismount", "lets go": "hands_off"}
+DEEDS: Final = {"loss": "lose_balance", "fall": "fall", "stumble": "stumble", "rocks": "rock", "steps off": "dismount", "lets go": "hands_off"}
 
 # Events
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became of one event: seconds after it, None = not within 6 s or 2.5 s after the impact. `ready` = every path was quiet before."""
+    """What became of one event: seconds after it, None = not within 8 s or 4 s after the impact. `ready` = every path was quiet before."""
 
     kind: str
     speed_mps: float
@@ -61,7 +61,7 @@ def play(walk: Walk, kind: str, ready: bool) -> tuple[float | None, dict[PathNam
     """One event on a fork of a walk: when the person was down, when each path told it, and when it first was at least unsteady."""
     world, begun_s, seen = walk.world, walk.now_s, len(walk.world.events)
     deed = DEEDS[kind.partition(",")[0]]
-    longest_s = SHORT_S if deed in {"stumble", "hands_off"} else LONGEST_S
+    longest_s = SHORT_S if deed in {"stumble", "rock", "hands_off"} else LONGEST_S
     walk.act(deed)
     told: dict[PathName, float | None] = dict.fromkeys(PATHS)
     unsteady: dict[PathName, float | None] = dict.fromkeys(PATHS)
@@ -76,7 +76,7 @@ def play(walk: Walk, kind: str, ready: bool) -> tuple[float | None, dict[PathNam
                 told[path] = since_s
         if down_s is None:
             down_s = next((e.at_s - begun_s for e in world.events[seen:] if e.name in {"impact", "harness_loaded"}), None)
-        if all(at is not None for at in told.values()) and (down_s is not None or deed in {"dismount", "hands_off", "stumble"}):
+        if all(at is not None for at in told.values()) and (down_s is not None or deed in {"dismount", "hands_off", "stumble", "rock"}):
             break
     return down_s, told, unsteady, ready
 

@@ -223,6 +223,16 @@ def test_stumble_is_short_small_and_always_recovered() -> None:
         assert set(happened(world, at_s)) == {"stumble"}
 
 
+def test_rocking_goes_from_hand_to_hand_ever_harder_and_ends() -> None:
+    world = moving(-0.8)
+    world.runner.rock()
+    sides = loads(world, 3.0)
+    assert 0.10 * WEIGHT_N < max(max(pair) for pair in sides) < 0.16 * WEIGHT_N
+    assert all(0.08 * WEIGHT_N < max(side) for side in zip(*sides, strict=True))
+    assert max(left + right for left, right in loads(world, 1.0)) < 0.05 * WEIGHT_N
+    assert posture_of(world) == "walking"
+
+
 def test_stumble_brakes_the_belt() -> None:
     world = moving(-1.0)
     usual_n = max(world.runner.fx_n for _ in range(2000) if loads(world, 0.001, 0.001))
