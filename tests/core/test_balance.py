@@ -101,7 +101,7 @@ def test_an_unknown_gait_keeps_below_the_cap_and_never_speeds_up_within_a_segmen
 def test_a_kept_gait_counts_but_must_be_met_again(wearer: Rig) -> None:
     kept = Calibration(walking=Gait(60, (5.0,) * len(FEATURES), (1.0,) * len(FEATURES)))
     trunk = begin(kept).trunk
-    assert 0.0 < trunk.learnt_s < LIMITS.trunk.calibrated_s
+    assert 0.0 < trunk.calibration.blocks < LIMITS.trunk.calibrated_s
 
 
 def test_a_lost_sensor_holds_and_after_the_resume_the_belt_goes_on_slower(wearer: Rig) -> None:
@@ -135,7 +135,7 @@ def test_the_next_person_begins_unknown(wearer: Rig) -> None:
     wearer.run(39.0)
     wearer.ask(RequestKind.END)
     wearer.run(10.0)
-    assert wearer.state.balance.trunk.learnt_s >= LIMITS.trunk.calibrated_s
+    assert wearer.state.balance.trunk.calibration.blocks >= LIMITS.trunk.calibrated_s
     assert wearer.arm() == (True, ())
     assert wearer.state.balance == Balance()
 

@@ -95,9 +95,9 @@ def test_unsteady_gait_is_not_learnt() -> None:
     wearer.waist.tilt_to(30.0, 60.0)
     wearer.walk(0.6)
     assert wearer.said
-    learnt = wearer.state.learnt_s
+    learnt = wearer.state.calibration.blocks
     wearer.walk(0.3)
-    assert wearer.state.learnt_s == learnt
+    assert wearer.state.calibration.blocks == learnt
     assert wearer.state.calibration.block_s < 1.0
 
 
@@ -237,14 +237,14 @@ def test_what_is_kept_from_another_day_counts_for_a_first_impression_only() -> N
         many = many.learn((2.0,) * len(FEATURES))
     aged = Calibration(walking=many).aged()
     assert aged.walking.blocks == KEPT_BLOCKS
-    assert TrunkState(calibration=aged).learnt_s < LIMITS.calibrated_s
+    assert TrunkState(calibration=aged).calibration.blocks < LIMITS.calibrated_s
 
 
 def test_standing_teaches_nothing() -> None:
     wearer = Wearer()
     wearer.waist.lively_g = wearer.waist.sway_deg = 0.0
     wearer.walk(10.0)
-    assert wearer.state.learnt_s == 0.0
+    assert wearer.state.calibration.blocks == 0.0
 
 
 def test_filters_begin_as_means() -> None:

@@ -62,7 +62,6 @@ class FootfallThresholds:
     gone_share: float = 0.25  # of the learnt size: no footfall [D]
     still_share: float = 0.4  # of the learnt ripple, of whatever rhythm: too little for footfalls, [D]
     silent_share: float = 0.25  # and of this: silence [D]
-    calm_share: float = 0.6  # of the learnt ripple of the current, where it must speak for the speed: its noise is a large part of it [D]
     patience: float = 2.5  # times as long is waited short of silence: somebody may step more gently, at another rhythm [D]
     flat_s: float = 0.2  # a reading that stands still for longer, [D]
     flat_steps: float = 0.4  # and for longer than this part of a step: none is that flat, [D]

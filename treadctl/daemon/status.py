@@ -124,7 +124,7 @@ def _balance(state: State) -> BalanceView:
         level=balance.level.name.lower(),
         reasons=tuple(reason.value for reason in balance.reasons),
         trunk=trunk.trust.name.lower() if fitted else "not_fitted",
-        learnt_s=trunk.learnt_s,
+        learnt_s=float(trunk.calibration.blocks),
         feet=balance.footfalls.sight.value,
         capped=state.capped and state.session in WALKING,
     )

@@ -22,7 +22,7 @@ from treadctl.core.sample import Sample
 from treadctl.core.thresholds import DetectorThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 
-NEVER: Final = -math.inf
+_QUIET: Final = (Imbalance.NONE, Imbalance.NONE, Imbalance.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Balance:
     footfalls: FootfallState = FootfallState()
     level: Level = Level.STEADY
     reasons: tuple[Imbalance, ...] = ()
-    unsteady_s: tuple[float, float, float] = (NEVER, NEVER, NEVER)
+    unsteady_s: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
 
     @property
     def reason(self) -> Imbalance:
@@ -56,9 +56,8 @@ class Balance:
 
     def rested(self) -> Balance:
         """Between walks of one person: what was learnt stays, all else begins anew."""
-        lost = self.trunk.trust is Trust.LOST
-        trunk = TrunkState(trust=Trust.LOST if lost else Trust.ABSENT, calibration=self.trunk.calibration.spoil())
-        return Balance(RailState(self.rails.baseline), trunk)
+        trust = Trust.LOST if self.trunk.trust is Trust.LOST else Trust.ABSENT
+        return Balance(RailState(self.rails.baseline), TrunkState(trust, self.trunk.calibration.spoil()))
 
 
 def begin(kept: Calibration | None = None) -> Balance:
@@ -77,16 +76,12 @@ def watch(balance: Balance, sample: Sample, scene: Scene, fitted_trunk: bool, tu
     verdicts = (rails.verdict, trunk.verdict, footfalls.verdict)
     if verdicts == _QUIET:
         return Balance(rails, trunk, footfalls, unsteady_s=balance.unsteady_s)
-    levels = [LEVEL[verdict] for verdict in verdicts]
-    first, second, third = (scene.now_s if level >= Level.UNSTEADY else last for level, last in zip(levels, balance.unsteady_s, strict=True))
-    level = max(levels)
+    first, second, third = (scene.now_s if LEVEL[v] >= Level.UNSTEADY else last for v, last in zip(verdicts, balance.unsteady_s, strict=True))
+    level = max(LEVEL[v] for v in verdicts)
     if level is Level.UNSTEADY and sum(scene.now_s - last <= limits.together_s for last in (first, second, third)) > 1:
         level = Level.LOSING_BALANCE
     reasons = sorted((v for v in verdicts if v is not Imbalance.NONE), key=LEVEL.__getitem__, reverse=True)
     return Balance(rails, trunk, footfalls, level, tuple(reasons), (first, second, third))
-
-
-_QUIET: Final = (Imbalance.NONE, Imbalance.NONE, Imbalance.NONE)
 
 
 def _hands(state: RailState, sample: Sample, scene: Scene, footfalls: FootfallState, limits: DetectorThresholds) -> RailState:
@@ -105,5 +100,4 @@ def _feet(state: FootfallState, sample: Sample, scene: Scene, limits: DetectorTh
         motion, age_s = status.value.motion, status.age_s
     if motion is None or not (math.isfinite(motion.speed_mps) and math.isfinite(age_s)):
         return state
-    current = status.value.current_a if status.value is not None else None
-    return belt.update(state, scene.now_s - age_s, motion.speed_mps, scene.expected_mps, scene.ramping, scene.learning, limits.footfalls, current)
+    return belt.update(state, scene.now_s - age_s, motion.speed_mps, scene.expected_mps, scene.ramping, scene.learning, limits.footfalls)

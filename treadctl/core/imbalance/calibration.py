@@ -69,16 +69,13 @@ class Gait:
 
     def learn(self, peaks: Peaks) -> Gait:
         """With one second more."""
-        blocks = min(self.blocks + 1, MEMORY_BLOCKS)
-        share = 1.0 / blocks
+        share = 1.0 / (blocks := min(self.blocks + 1, MEMORY_BLOCKS))
         mean = tuple(m + share * (p - m) for m, p in zip(self.mean, peaks, strict=True))
         var = tuple((1.0 - share) * (v + share * (p - m) ** 2) for v, m, p in zip(self.var, self.mean, peaks, strict=True))
         return Gait(blocks, mean, var)
 
     def limits(self, prior: Peaks) -> Peaks:
         """The person's limits, leaning on `prior` the more the less was seen."""
-        if self.blocks == 0:
-            return prior
         own = self.blocks / (self.blocks + PRIOR_BLOCKS)
         shares = (min(max((m + SPREADS * math.sqrt(v)) / p, CREDIBLE[0]), CREDIBLE[1]) for m, v, p in zip(self.mean, self.var, prior, strict=True))
         return tuple(p * share**own for p, share in zip(prior, shares, strict=True))
@@ -124,9 +121,9 @@ class Calibration:
         if block_s < BLOCK_S:
             return Calibration(self.walking, self.running, block_s, peaks, self.intensity)
         steady = intensity > MIN_INTENSITY_G and abs(intensity - self.intensity) < STEADY_CHANGE * intensity
-        fresh = Calibration(self.walking, self.running, intensity=intensity)
-        if not steady:
-            return fresh
-        if intensity < 0.5 * (WALK_BELOW_G + RUN_ABOVE_G):
-            return replace(fresh, walking=self.walking.learn(peaks))
-        return replace(fresh, running=self.running.learn(peaks))
+        walking, running = self.walking, self.running
+        if steady and running_share(intensity) < 0.5:
+            walking = walking.learn(peaks)
+        elif steady:
+            running = running.learn(peaks)
+        return Calibration(walking, running, intensity=intensity)

@@ -19,13 +19,9 @@ from treadctl.core.thresholds import FootfallThresholds
 
 MAX_GAP_S: Final = 0.1  # a longer hole in the stream may hide a footfall
 MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
-SLOW_S: Final = 0.5  # what changes more slowly is no footfall: ramps, grade, a drive that lags
-FAST_S: Final = 0.02  # what changes faster is noise
-POWER_S: Final = 0.25
-CURRENT_S: Final = 1.0
+SLOW_S, FAST_S, POWER_S = 0.5, 0.02, 0.25  # what changes more slowly is no footfall: ramps, grade, a drive that lags; what changes faster is noise
 NARROW: Final = 0.35  # half the pole's width, as a share of its frequency: it forgets within half a step
 LEAST: Final = 1e-4  # of the speed: less is rounding
-CREDIBLE_A: Final = 1000.0
 CREDIBLE_MPS: Final = 20.0
 
 
@@ -35,22 +31,6 @@ class Sight(StrEnum):
     UNKNOWN = "unknown"  # not looked long enough: the belt stands, has just started, or the stream was broken
     CLEAR = "clear"  # footfalls are seen, or were until just now
     BLIND = "blind"  # it has moved long enough, and shows none: nobody steps on it, or it is too heavy or too stiff
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """The motor's current, A: the last value, its slow part, the power of its ripple, and how often it changed while the speed's reading is doubted."""
-
-    last_a: float = 0.0
-    slow_a: float = 0.0
-    power: float = 0.0
-    witness: int = 0
-
-    def after(self, value_a: float, dt_s: float, doubted: bool) -> Current:
-        """The memory after one more value."""
-        slow = self.slow_a + dt_s / (SLOW_S + dt_s) * (value_a - self.slow_a) if self.slow_a else value_a
-        power = self.power + dt_s / (CURRENT_S + dt_s) * ((value_a - slow) ** 2 - self.power)
-        return Current(value_a, slow, power, self.witness + (value_a != self.last_a) if doubted else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +50,6 @@ class FootfallState:
     doubt: bool = False  # right after a footfall the reading stood still: a frozen sensor does that, feet don't
     footfall_s: float = 0.0
     calm_since_s: float = 0.0  # no ramp since
-    current: Current = Current()
     steps: Steps = Steps()
     rhythm: Rhythm = field(default_factory=Rhythm)
     sight: Sight = Sight.UNKNOWN
@@ -79,14 +58,13 @@ class FootfallState:
     @property
     def beat(self) -> Beat | None:
         """The rhythm of the feet, phase 0 being the belt's slowest instant in a step; None while no footfalls are seen."""
-        if self.sight is not Sight.CLEAR or self.steps.hz <= 0.0:
-            return None
-        return Beat(self.steps.hz, (math.atan2(self.im, self.re) / (2.0 * math.pi) + 0.5) % 1.0)
+        seen = self.sight is Sight.CLEAR and self.steps.hz > 0.0
+        return Beat(self.steps.hz, (math.atan2(self.im, self.re) / (2.0 * math.pi) + 0.5) % 1.0) if seen else None
 
 
 def update(
     state: FootfallState, at_s: float, speed_mps: float, expected_mps: float, ramping: bool, learning: bool,
-    limits: FootfallThresholds, current_a: float | None = None,
+    limits: FootfallThresholds,
 ) -> FootfallState:  # fmt: skip
     """The state after the speed measured at `at_s`; the verdict stands for this sample only.
 
@@ -111,9 +89,6 @@ def update(
     im = state.re * sin + state.im * cos
     weight = dt / (POWER_S + dt)
     power = state.power + weight * (fast * fast - state.power)
-    current = state.current
-    if current_a is not None and abs(current_a) < CREDIBLE_A:
-        current = current.after(current_a, dt, state.doubt)
     size, ripple = math.hypot(re, im), math.sqrt(power)
     quiet = size < limits.gone_share * steps.size and ripple < limits.still_share * steps.ripple
     changes, changed_s, doubt = state.changes, state.changed_s, state.doubt
@@ -128,8 +103,7 @@ def update(
         hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
         if not quiet and changes >= limits.min_changes:
             before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
-            sizes = (size, ripple, math.sqrt(current.power))
-            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), sizes, footfall_s - calm_since, learning, limits)
+            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), (size, ripple), footfall_s - calm_since, learning, limits)
         elif steps.hz and alike >= limits.alike:
             steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0
@@ -139,18 +113,17 @@ def update(
             sight = Sight.BLIND
     elif sight is Sight.UNKNOWN and at_s - state.since_s > limits.look_s:
         sight = Sight.BLIND
-    if doubt and (current.power == 0.0 or at_s - footfall_s > limits.look_s):
+    if doubt:
         return _anew(at_s, speed_mps, steps)
     if sight is Sight.CLEAR and not ramping:
-        calm = not doubt or (current.witness >= limits.min_changes and math.sqrt(current.power) < limits.calm_share * steps.current)
         patience = 1.0 if ripple < limits.silent_share * steps.ripple else limits.patience
-        if quiet and calm and at_s - max(footfall_s, calm_since) > patience * max(limits.missing_s, limits.missing_steps / steps.hz):
+        if quiet and at_s - max(footfall_s, calm_since) > patience * max(limits.missing_s, limits.missing_steps / steps.hz):
             verdict = Imbalance.FOOTFALL_MISSING
         elif steps.spread > limits.unsteady(steps.usual_spread):
             verdict = Imbalance.FOOTFALL_IRREGULAR
     return FootfallState(  # positional, in the order above: keywords cost a microsecond
         at_s, state.since_s, speed_mps, slow, fast, re, im, power,
-        changes, changed_s, doubt, footfall_s, calm_since, current, steps, rhythm, sight, verdict,
+        changes, changed_s, doubt, footfall_s, calm_since, steps, rhythm, sight, verdict,
     )  # fmt: skip
 
 

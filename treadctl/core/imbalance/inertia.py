@@ -1,7 +1,7 @@
 """Inertia: what the waist does, from specific force and angular rate, in features that do not depend on how the sensor is turned.
 
-Gravity is followed by the gyroscope and corrected by the accelerometer; every feature is a length, an angle or a projection about it. All filters are
-first-order lags whose share is dt / tau, with the tau cut to the age at the start, so that they begin as plain means.
+Gravity is followed by the gyroscope and corrected by the accelerometer; every feature is a length, an angle or a projection about it. Filters are
+first-order lags with the share dt / tau; the slow ones begin as plain means.
 """
 
 from __future__ import annotations
@@ -12,34 +12,19 @@ from typing import Final
 from treadctl.core.sample import TrunkMotion
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 
-TAU_GRAVITY_S: Final = 2.0  # how fast the accelerometer corrects the gyroscope's gravity
-TAU_BIAS_S: Final = 20.0
-TAU_UPRIGHT_S: Final = 5.0
-TAU_LEANING_S: Final = 60.0  # a person leaning beyond LEANING_COS is not taken for upright so soon
+TAU_GRAVITY_S, TAU_BIAS_S = 2.0, 20.0  # how fast the accelerometer corrects the gyroscope's gravity; how fast the gyroscope's zero is followed
+TAU_UPRIGHT_S, TAU_LEANING_S = 5.0, 60.0  # a person leaning beyond LEANING_COS is not taken for upright so soon
 LEANING_COS: Final = math.cos(math.radians(35.0))
-TAU_FALL_S: Final = 0.4  # forgets the speed of a step, keeps that of a fall
-TAU_FALL_FAST_S: Final = 0.2
-TAU_TREND_S: Final = 2.0
-TAU_ROTATION_S: Final = 0.5
-TAU_ROTATION_FAST_S: Final = 0.15
-TAU_SMOOTH_S: Final = 0.03
-TAU_JERK_S: Final = 0.05
-TAU_INTENSITY_S: Final = 1.5
-TAU_WEIGHT_S: Final = 1.0
+TAU_FALL_S, TAU_FALL_FAST_S, TAU_TREND_S = 0.4, 0.2, 2.0  # forget the speed of a step, keep that of a fall
+TAU_ROTATION_S, TAU_ROTATION_FAST_S = 0.5, 0.15
+TAU_SMOOTH_S, TAU_JERK_S, TAU_INTENSITY_S, TAU_WEIGHT_S = 0.03, 0.05, 1.5, 1.0
 DIRECTION_FLOOR_G: Final = 0.3  # in free fall the accelerometer shows no direction
 
 FEATURES: Final = (
-    "speed of fall against its trend",  # m/s
-    "rotation of half a second",  # degrees, about horizontal axes
-    "tilt from upright",  # degrees
-    "rate of rotation",  # degrees/s, about horizontal axes
-    "lack of weight",  # g
-    "horizontal speed",  # m/s
-    "rotation of 150 ms",  # degrees
-    "speed of fall, fast",  # m/s
-    "jerk",  # g/s
-)
-
+    "speed of fall against its trend", "rotation of half a second", "tilt from upright", "rate of rotation", "lack of weight", "horizontal speed",
+    "rotation of 150 ms", "speed of fall, fast", "jerk",
+)  # fmt: skip
+"""In m/s, degrees, degrees, degrees/s, g, m/s, degrees, m/s, g/s; rotations are about horizontal axes."""
 
 Memory = tuple[float, ...]
 REST: Final[Memory] = (*(0.0,) * 23, 1.0, 1.0, 0.0, 0.0, 1.0)

@@ -47,13 +47,8 @@ class Moments:
         seconds = self.seconds + dt_s
         weight = dt_s / min(seconds, WINDOW_S)
         d_total, d_skew = total - self.total, skew - self.skew
-        return Moments(
-            seconds,
-            self.total + weight * d_total,
-            (1.0 - weight) * (self.total_var + weight * d_total * d_total),
-            self.skew + weight * d_skew,
-            (1.0 - weight) * (self.skew_var + weight * d_skew * d_skew),
-        )
+        total_var, skew_var = (self.total_var + weight * d_total * d_total, self.skew_var + weight * d_skew * d_skew)
+        return Moments(seconds, self.total + weight * d_total, (1.0 - weight) * total_var, self.skew + weight * d_skew, (1.0 - weight) * skew_var)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +78,8 @@ class Baseline:
         """What is usual now: of this eighth of a step if it was learnt, else of all; None before `min_s` seconds."""
         if self.whole.seconds < min_s:
             return None
-        if beat is not None:
-            now = self.by_phase[int(beat.phase % 1.0 * BINS) % BINS]
-            if now.seconds >= min_s:
-                return now
-        return self.whole
+        now = self.by_phase[int(beat.phase % 1.0 * BINS) % BINS] if beat is not None else self.whole
+        return now if now.seconds >= min_s else self.whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +105,10 @@ class Hold:
         grip_left, grip_right = self.grip_left, self.grip_right
         off = near_left < self._contact(grip_left, grip_right, limits) and near_right < self._contact(grip_right, grip_left, limits)
         weight = dt_s / ((LET_GO_S if off else GRIP_S) + dt_s)
-        held = self.held
-        hold = Hold(
-            held + dt_s / ((HELD_RISE_S if total > held else HELD_FALL_S) + dt_s) * (total - held),
-            min(total, self.floor + limits.floor_creep_percent_per_s * dt_s),
-            near_left,
-            near_right,
-            grip_left + weight * (near_left - grip_left),
-            grip_right + weight * (near_right - grip_right),
-            self.seconds if off else self.seconds + dt_s,
-        )
-        return hold, off
+        grips = (grip_left + weight * (near_left - grip_left), grip_right + weight * (near_right - grip_right))
+        held = self.held + dt_s / ((HELD_RISE_S if total > self.held else HELD_FALL_S) + dt_s) * (total - self.held)
+        floor = min(total, self.floor + limits.floor_creep_percent_per_s * dt_s)
+        return Hold(held, floor, near_left, near_right, *grips, self.seconds if off else self.seconds + dt_s), off
 
     def _contact(self, grip: float, other: float, limits: RailThresholds) -> float:
         """The load below which a hand is off: a share of its own hold, so that a shifted zero does not hide an empty rail; of a bare contact before."""
@@ -182,9 +167,7 @@ class RailState:
     @property
     def overload_s(self) -> float:
         """How long the hands have carried more than the overload limit, s."""
-        if self.overload_since_s is None or not self.recent:
-            return 0.0
-        return self.recent[-1][0] - self.overload_since_s
+        return self.recent[-1][0] - self.overload_since_s if self.overload_since_s is not None and self.recent else 0.0
 
 
 def update(
@@ -202,14 +185,12 @@ def update(
     sample = (at_s, left, right)
     before = state.hold
     if before is None or dt_s > MAX_GAP_S:
-        total = left + right
         grips, whole = (left, right, 0.0), state.baseline.whole
         if before is not None:
             grips = (before.grip_left, before.grip_right, before.seconds)
         elif whole.seconds >= limits.baseline_min_s:
             grips = ((whole.total - whole.skew) / 2.0, (whole.total + whole.skew) / 2.0, limits.grip_min_s)
-        hold = Hold(total, total, left, right, *grips)
-        return RailState(state.baseline, (sample,), hold, left=left, right=right)
+        return RailState(state.baseline, (sample,), Hold(left + right, left + right, left, right, *grips), left=left, right=right)
     recent = (*state.recent[-SLOPE_SAMPLES:], sample)
     while at_s - recent[1][0] >= SLOPE_S:
         recent = recent[1:]

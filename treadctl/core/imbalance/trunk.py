@@ -56,11 +56,6 @@ class TrunkState:
     given_up: bool = False  # at this very sample
     verdict: Imbalance = Imbalance.NONE
 
-    @property
-    def learnt_s(self) -> float:
-        """Seconds of steady gait that the limits rest on."""
-        return float(self.calibration.blocks)
-
 
 def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
     """The log-odds of these inputs: bias + sum over i of x_i (a_i + sum over j >= i of b_ij x_j)."""
@@ -101,7 +96,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     tilted_s = state.tilted_s + dt if features[TILT] > limits.down_deg else 0.0
 
     calibration, own = state.calibration, state.limits
-    trust = Trust.PERSONAL if state.learnt_s >= limits.calibrated_s else Trust.POPULATION
+    trust = Trust.PERSONAL if state.calibration.blocks >= limits.calibrated_s else Trust.POPULATION
     if memory[waist.AGE] < limits.settle_s or at_s - state.since_s < limits.bridge_settle_s:
         trust = Trust.SETTLING
     verdict = Imbalance.NONE
@@ -117,12 +112,10 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
 def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
     if tilted_s > limits.down_s:
         return Imbalance.TRUNK_DOWN
-    margin = unknown * limits.population_margin
-    if score > tuning.threshold(tuning.losing, intensity) + margin:
+    score -= unknown * limits.population_margin
+    if score > tuning.threshold(tuning.losing, intensity):
         return Imbalance.TRUNK_FALLING
-    if score > tuning.threshold(tuning.unsteady, intensity) + margin:
-        return Imbalance.TRUNK_UNSTEADY
-    return Imbalance.NONE
+    return Imbalance.TRUNK_UNSTEADY if score > tuning.threshold(tuning.unsteady, intensity) else Imbalance.NONE
 
 
 def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkState:
