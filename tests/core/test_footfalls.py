@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from treadctl.core.imbalance.footfalls import FootfallState, Sight, update
 from treadctl.core.imbalance.rhythm import LAGS, Rhythm
-from treadctl.core.imbalance.steps import SPREADS, spread
+from treadctl.core.imbalance.steps import SPREADS, Steps, spread, stepped
 from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 
@@ -178,13 +178,14 @@ def test_missing_and_irregular_have_the_levels_of_down_and_unsteady() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [25.0, 100.0, 200.0])
-@pytest.mark.parametrize(("hz", "speed_mps", "limit_s"), [(1.0, 0.3, 3.0), (1.75, 1.0, 1.71), (2.8, 3.0, 1.2)])
+@pytest.mark.parametrize(("hz", "speed_mps", "limit_s"), [(1.0, 0.3, 3.0), (1.75, 1.0, 1.71), (3.6, 3.0, 1.2)])
 def test_no_footfall_for_three_steps_and_more_than_a_second_is_missing(hz: float, speed_mps: float, limit_s: float, rate_hz: float) -> None:
     watch = seen_walking(hz=hz, speed_mps=speed_mps, rate_hz=rate_hz, size=0.12)
     start_s = watch.now_s
     watch.stop_stepping()
     watch.walk(limit_s + 2.0 / hz + 0.3)
     assert limit_s - 1.0 / hz <= watch.at[Imbalance.FOOTFALL_MISSING] - start_s <= limit_s + 1.5 / hz
+    assert watch.at[Imbalance.FOOTFALL_MISSING] - watch.state.footfall_s > limit_s - 0.02
 
 
 def test_a_step_or_two_left_out_is_nothing() -> None:
@@ -193,6 +194,24 @@ def test_a_step_or_two_left_out_is_nothing() -> None:
     watch.walk(1.0)
     watch.size = 0.05
     watch.walk(10.0)
+    assert watch.seen == NOTHING
+
+
+def test_steps_of_a_third_of_the_usual_size_are_steps() -> None:
+    watch = seen_walking(size=0.12, noise_mps=0.001)
+    watch.learning = False
+    watch.size = 0.036
+    watch.walk(20.0)
+    assert watch.seen == NOTHING
+
+
+def test_a_speed_that_changes_unannounced_is_not_silence() -> None:
+    watch = seen_walking()
+    watch.stop_stepping()
+    start_s = watch.now_s
+    for _ in range(500):
+        watch.tick()
+        watch.feed(watch.reading() + 0.1 * (watch.now_s - start_s))
     assert watch.seen == NOTHING
 
 
@@ -328,6 +347,16 @@ def test_wildly_scattered_steps_are_irregular_and_told_within_ten_of_them() -> N
     assert Imbalance.FOOTFALL_MISSING not in watch.seen
 
 
+def test_irregular_is_not_said_in_a_ramp() -> None:
+    watch = seen_walking()
+    watch.learning, watch.scatter = False, 0.25
+    for _ in range(60):
+        if watch.walk(1.0).verdict is Imbalance.FOOTFALL_IRREGULAR:
+            break
+    assert watch.state.verdict is Imbalance.FOOTFALL_IRREGULAR
+    assert watch.walk(0.02, ramping=True).verdict is Imbalance.NONE
+
+
 def test_the_usual_scatter_of_this_person_is_not_irregular() -> None:
     watch = Watch(scatter=0.08)
     watch.walk(60.0)
@@ -365,6 +394,45 @@ def test_steps_next_to_a_ramp_are_not_timed() -> None:
     watch.walk(0.3, ramping=True)
     watch.walk(1.8)
     assert watch.state.steps.times_s == ()
+
+
+KNOWN = Steps(2.0, 30, 0.05, 0.04, 0.0, (0.5,) * 5)
+AS_USUAL = (0.05, 0.04, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("time_s", "hz", "sizes", "calm_s"),
+    [
+        pytest.param(0.5, 2.3, AS_USUAL, 9.0, id="another step frequency"),
+        pytest.param(0.5, 2.0, (0.05, 0.10, 0.0), 9.0, id="a ripple too large"),
+        pytest.param(0.5, 2.0, (0.13, 0.04, 0.0), 9.0, id="a footfall too large"),
+        pytest.param(0.5, 2.0, (0.02, 0.04, 0.0), 9.0, id="a footfall too small"),
+        pytest.param(1.6, 2.0, AS_USUAL, 9.0, id="a pause"),
+        pytest.param(0.5, 2.0, AS_USUAL, 1.9, id="a ramp just now"),
+    ],
+)
+def test_step_times_start_anew_after(time_s: float, hz: float, sizes: tuple[float, float, float], calm_s: float) -> None:
+    assert stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, False, LIMITS).times_s == (0.5,) * 6
+    assert stepped(KNOWN, time_s, hz, 0.9, 0.005, sizes, calm_s, False, LIMITS).times_s == ()
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_one_violent_footfall_is_hardly_learnt_from(learning: bool) -> None:
+    after = stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (0.5, 0.4, 0.0), 9.0, learning, LIMITS)
+    assert 0.05 < after.size <= 0.05 * 1.15 + 1e-9
+
+
+def test_the_warm_up_learns_quickly_then_gentler_steps_sooner_than_harder_ones() -> None:
+    def learnt(size: float, learning: bool) -> float:
+        return abs(stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (size, 0.04, 0.0), 9.0, learning, LIMITS).size - 0.05)
+
+    assert learnt(0.06, True) > 2.0 * learnt(0.04, False) > 6.0 * learnt(0.06, False) > 0.0
+
+
+def test_the_usual_spread_is_learnt_in_the_warm_up_only() -> None:
+    known = replace(KNOWN, times_s=tuple(0.5 + 0.01 * (k % 3) for k in range(SPREADS + 2)))
+    assert stepped(known, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, False, LIMITS).usual_spread == 0.0
+    assert stepped(known, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, True, LIMITS).usual_spread > 0.0
 
 
 def test_a_restart_keeps_the_person_s_usual_spread() -> None:
@@ -438,6 +506,28 @@ def test_a_faulty_reading_brings_no_verdict(alter: Callable[[float], float | Non
     watch.walk(15.0)
     assert watch.seen == NOTHING
     assert watch.state.sight is Sight.CLEAR
+
+
+def test_a_reading_a_metre_per_second_off_is_not_looked_at() -> None:
+    watch = Watch()
+    assert watch.walk(20.0, lambda v: v + 1.5).sight is Sight.UNKNOWN
+
+
+def test_a_reading_of_two_values_shows_no_footfalls() -> None:
+    watch = Watch(size=0.15, count_mps=0.1, noise_mps=0.0)
+    assert {watch.walk(0.1).sight for _ in range(300)} == {Sight.UNKNOWN, Sight.BLIND}
+    assert len({watch.reading() for _ in range(200) if watch.walk(0.01)}) == 2
+
+
+def test_a_quiet_reading_without_noise_is_believed_if_the_belt_came_to_rest_slowly() -> None:
+    watch = seen_walking()
+    watch.stop_stepping()
+    watch.noise_mps = 0.0
+    start_s = watch.now_s
+    for _ in range(800):
+        watch.tick()
+        watch.feed(round((1.0 + 0.3 * math.exp((start_s - watch.now_s) / 0.4)) / 0.00278) * 0.00278)
+    assert Imbalance.FOOTFALL_MISSING in watch.seen
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05])
