@@ -29,8 +29,6 @@ FAULTS = ("frozen", "frozen for a while", "lost", "reads zero", "jump", "spikes"
 EVENTS = ("steps_off", "falls", "falls_in_harness")
 ENCODER_NOISE_MPS = 0.004  # what is left of the recorded ripple without its three harmonics [M]
 ENCODER_COUNT_MPS = 0.00278
-CURRENT_NOISE_A = 0.05  # [U]
-CURRENT_COUNT_A = 0.1  # as drives report it
 RAMP_MPS2 = 0.25
 FOLLOW_S = 0.3
 
@@ -120,17 +118,15 @@ class Bench:
             ramping = abs(self.ramp_mps - abs(target_mps)) > 1e-9
             self.ramp_mps += max(-change, min(change, abs(target_mps) - self.ramp_mps))
             self.expected_mps += (1.0 - math.exp(-period_s / FOLLOW_S)) * (self.ramp_mps - self.expected_mps)
-            current = None
             if self.case.sensor == "encoder":
                 noisy = sign * world.belt_speed_mps + self._rng.gauss(0.0, ENCODER_NOISE_MPS)
                 speed = max(0.0, round(noisy / ENCODER_COUNT_MPS) * ENCODER_COUNT_MPS)
             else:
                 speed = abs(world.drive.measured_speed_mps)
-                current = round((world.drive.current_a + self._rng.gauss(0.0, CURRENT_NOISE_A)) / CURRENT_COUNT_A) * CURRENT_COUNT_A
             reading = self._spoilt(speed)
             if reading is None:
                 continue
-            self.state = update(self.state, world.now_s, reading, self.expected_mps, ramping, world.now_s < self.learn_until_s, limits, current)
+            self.state = update(self.state, world.now_s, reading, self.expected_mps, ramping, world.now_s < self.learn_until_s, limits)
             yield world.now_s, self.state.verdict, self.state.sight
 
 

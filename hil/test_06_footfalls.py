@@ -9,7 +9,13 @@ from treadctl.core.imbalance.footfalls import Sight
 from treadctl.core.imbalance.verdict import Imbalance
 from treadctl_hil.world.gait import step_frequency_hz
 
-SMALL = cases(1, small=True)
+
+def shows(case: Case) -> bool:
+    """A drive's own speed, in whole counts, shows no footfalls of somebody who creeps on a belt of 200 kg: there the path is blind, and says so."""
+    return case.sensor == "encoder" or abs(case.speed_mps) > 0.3
+
+
+SMALL = [case for case in cases(1, small=True) if shows(case)]
 NAMES = [f"{case.speed_mps:+.1f} m/s, {case.inertia_kg:.0f} kg, {case.sensor}" for case in SMALL]
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from treadctl.core import motion as motions
 from treadctl.core import ramp as ramps
-from treadctl.core.imbalance.balance import Balance, Scene, begin, watch
-from treadctl.core.imbalance.trunk import Trust
+from treadctl.core.imbalance.balance import Balance, Scene, watch
+from treadctl.core.imbalance.trunk import TrunkState, Trust
 from treadctl.core.imbalance.verdict import Imbalance, Level
 from treadctl.core.interlock import ROWS, Action, Cause, acknowledge, evaluate, release, verdict
 from treadctl.core.messages import DriveMode, DriveOrder, Reply, Request
@@ -129,7 +129,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     granted = serve(session, walk, causes, motion, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
     if walk.arm is not state.walk.arm:
-        balance = begin(walk.arm.gait if walk.arm is not None else None)  # perhaps another person: hold and gait are learnt anew
+        kept = walk.arm.gait if walk.arm is not None else None
+        balance = Balance(trunk=TrunkState(calibration=kept.aged())) if kept is not None else Balance()  # perhaps another person: all is learnt anew
     if granted.reset:
         causes = acknowledge(causes)
     if granted.resumed:
@@ -160,7 +161,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     )  # fmt: skip
     segment = walk.segment if walk.arm is not None else None
     output = Output(
-        order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts, balance.level, balance.reason
+        order, enable, session, action, causes, granted.replies, ramp.speed_mps, segment, walk.elapsed_s, walk.prompts,
+        balance.level, (*balance.reasons, Imbalance.NONE)[0],
     )  # fmt: skip
     return after, output
 

@@ -12,7 +12,7 @@ from typing import Final
 from treadctl.core.imbalance import footfalls as belt
 from treadctl.core.imbalance import rails as handrails
 from treadctl.core.imbalance import trunk as waist
-from treadctl.core.imbalance.calibration import Calibration, TrunkTuning
+from treadctl.core.imbalance.calibration import TrunkTuning
 from treadctl.core.imbalance.footfalls import FootfallState
 from treadctl.core.imbalance.rails import RailState
 from treadctl.core.imbalance.trunk import TrunkState, Trust
@@ -49,20 +49,10 @@ class Balance:
     reasons: tuple[Imbalance, ...] = ()
     unsteady_s: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
 
-    @property
-    def reason(self) -> Imbalance:
-        """The worst reason."""
-        return self.reasons[0] if self.reasons else Imbalance.NONE
-
     def rested(self) -> Balance:
         """Between walks of one person: what was learnt stays, all else begins anew."""
         trust = Trust.LOST if self.trunk.trust is Trust.LOST else Trust.ABSENT
         return Balance(RailState(self.rails.baseline), TrunkState(trust, self.trunk.calibration.spoil()))
-
-
-def begin(kept: Calibration | None = None) -> Balance:
-    """For a person newly armed, with what is known of their gait from another day: it counts, but for no more than a first impression."""
-    return Balance(trunk=TrunkState(calibration=kept.aged())) if kept is not None else Balance()
 
 
 def watch(balance: Balance, sample: Sample, scene: Scene, fitted_trunk: bool, tuning: TrunkTuning | None, limits: DetectorThresholds) -> Balance:

@@ -1,8 +1,7 @@
 """Calibration: how far the features of the waist go in this person's own steady gait, and the fitted model that reads them.
 
 The peak of each feature is taken over every second of steady gait, walking and running apart; a limit is the mean of these peaks and SPREADS spreads of
-them. Limits lean on other people's as if PRIOR_BLOCKS seconds of theirs had been seen too; those of a gait never seen are other
-people's. (Foretelling a person's running from their walking was tried: it was worse.)
+them. Limits lean on other people's as if PRIOR_BLOCKS seconds of theirs had been seen too, also for a gait never seen.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ SPREADS: Final = 1.5
 CREDIBLE: Final = (0.4, 3.0)  # of other people's limits: 19 people measured had 0.5 to 2.6, one feature of one person 3.4
 SURE_BLOCKS: Final = 40  # seconds after which a gait counts as wholly known
 STEADY_CHANGE: Final = 0.35  # largest change of intensity between two seconds of steady gait
-MIN_INTENSITY_G: Final = 0.05  # below it nobody walks
-WALK_BELOW_G: Final = 0.35
-RUN_ABOVE_G: Final = 0.60
+MIN_INTENSITY_G, WALK_BELOW_G, RUN_ABOVE_G = 0.05, 0.35, 0.60  # below the first nobody walks, between the others is neither walking nor running
 _NO_PEAKS: Final = (0.0,) * len(FEATURES)
 
 Peaks = tuple[float, ...]

@@ -1,8 +1,7 @@
 """Imbalance from the belt: every footfall brakes it a little. Their rhythm is learnt, and two ways of leaving it are told: unsteady steps, and none.
 
-The deviation of the belt's speed from the speed it should have, as a share of that speed, is freed of its slow part and goes three ways: a leaky
-autocorrelation finds the step frequency, one complex pole tuned to it gives phase and size of the footfalls, a mean square says how much moves at all.
-A belt too stiff or too heavy to show footfalls, or a sensor that cannot, leaves the path blind: it then says so, and never anything else.
+The deviation of the belt's speed from its due, as a share of it and freed of its slow part, goes three ways: a leaky autocorrelation finds the step
+frequency, a complex pole tuned to it phase and size of the footfalls, a mean square how much moves at all. What shows none is said to be blind.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Imbalance from the handrails: this person's own hold, learnt in the warm-up and followed since, and five ways of leaving it.
 
-Signals are hand loads in percent of body weight. Constant memory; one update per new rail sample, whatever the step rate; some 5 µs.
-Sources: load is periodic, differs between people and repeats within one [S], hence the personal baseline and its phase; light hold is below 5 % [S];
-a grab rises faster than about 500 N/s past 15 % [D]; the loss of a wanted hold matters as much as a grab [D]. Numbers: `RailThresholds`.
+Signals are hand loads in percent of body weight; one update per new rail sample, some 5 µs. Load is periodic, differs between people and repeats within
+one [S], hence the personal baseline and its phase; the loss of a wanted hold matters as much as a grab [D]. Numbers: `RailThresholds`.
 """
 
 from __future__ import annotations
@@ -23,10 +22,8 @@ MAX_GAP_S: Final = 0.1  # a longer hole in the stream makes a slope meaningless
 WINDOW_S: Final = 20.0  # of the running mean and spread, once full
 BINS: Final = 8  # of a step
 NEAR_S: Final = 0.05  # smoothing that takes the noise out of a contact, and out of a swing
-HELD_RISE_S: Final = 0.5
-HELD_FALL_S: Final = 2.0  # slower: a hand that returns at once returns to its hold
-GRIP_S: Final = 1.2
-LET_GO_S: Final = 10.0  # a hand that is off is remembered so long
+HELD_RISE_S, HELD_FALL_S = 0.5, 2.0  # falling is slower: a hand that returns at once returns to its hold
+GRIP_S, LET_GO_S = 1.2, 10.0  # a hand that is off is remembered longer
 SWING_PERCENT: Final = 0.5  # smaller changes of side are noise
 SWING_S: Final = (0.15, 1.5)  # half a stride, from a run to a slow walk
 SWINGS: Final = 6  # three strides
@@ -47,7 +44,7 @@ class Moments:
         seconds = self.seconds + dt_s
         weight = dt_s / min(seconds, WINDOW_S)
         d_total, d_skew = total - self.total, skew - self.skew
-        total_var, skew_var = (self.total_var + weight * d_total * d_total, self.skew_var + weight * d_skew * d_skew)
+        total_var, skew_var = self.total_var + weight * d_total * d_total, self.skew_var + weight * d_skew * d_skew
         return Moments(seconds, self.total + weight * d_total, (1.0 - weight) * total_var, self.skew + weight * d_skew, (1.0 - weight) * skew_var)
 
 
@@ -144,9 +141,8 @@ class Swing:
     def grown(self, least: float, growth: float) -> bool:
         """Whether both hands were loaded in turns over three strides, ever harder."""
         peaks = self.peaks
-        if len(peaks) < SWINGS or not (min(peaks[-2:]) > least):
-            return False
-        return min(peaks[-2:]) > growth * max(peaks[:2]) and all(peaks[k + 1] > 0.8 * peaks[k] for k in range(SWINGS - 1))
+        hard = len(peaks) >= SWINGS and min(peaks[-2:]) > max(least, growth * max(peaks[:2]))
+        return hard and all(peaks[k + 1] > 0.8 * peaks[k] for k in range(SWINGS - 1))
 
 
 @dataclass(frozen=True, slots=True)

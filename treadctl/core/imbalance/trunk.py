@@ -1,7 +1,7 @@
 """Imbalance from an inertial sensor worn at the waist: the features of a fall, in parts of this person's own gait, weighed into one score.
 
-The score is a quadratic form of the features now and 50 ms ago: the log-odds that a fall is under way, as fitted on recordings of falls and of gait. The
-thresholds on it stand for a rate of false stops (see docs/explanation/imbalance.md). Constant memory; any rate from 50 Hz, time is taken from the samples.
+The score is a quadratic form of the features now and 50 ms ago: the log-odds that a fall is under way, as fitted on recordings; the thresholds on it stand
+for a rate of false stops (docs/explanation/waist.md). Any rate from 50 Hz; time is taken from the samples.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from treadctl.core.imbalance.verdict import Imbalance
 from treadctl.core.sample import TrunkMotion
 from treadctl.core.thresholds import TrunkThresholds
 
-LAG_S: Final = 0.05
-MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
+LAG_S, MIN_DT_S = 0.05, 0.001  # what comes sooner than the second is the same sample again
 CLIP: Final = 4.0  # no input counts for more than this: beyond it a fall is a fall
-FULL_INTENSITY_G: Final = 0.6
-MAX_INTENSITY: Final = 2.0
+FULL_INTENSITY_G, MAX_INTENSITY = 0.6, 2.0
 TILT: Final = FEATURES.index("tilt from upright")
 
 

@@ -31,12 +31,11 @@ class Imbalance(StrEnum):
     FOOTFALL_MISSING = "footfall_missing"
 
 
-I = Imbalance  # noqa: E741 - short for the table
 LEVEL: Final[dict[Imbalance, Level]] = {
-    I.NONE: Level.STEADY,
-    **dict.fromkeys((I.PUMPING, I.TRUNK_UNSTEADY, I.FOOTFALL_IRREGULAR), Level.UNSTEADY),
-    **dict.fromkeys((I.GRAB, I.ASYMMETRY, I.HOLD_LOST, I.TRUNK_FALLING), Level.LOSING_BALANCE),
-    **dict.fromkeys((I.TRUNK_DOWN, I.FOOTFALL_MISSING), Level.DOWN),
+    Imbalance.NONE: Level.STEADY,
+    **dict.fromkeys((Imbalance.PUMPING, Imbalance.TRUNK_UNSTEADY, Imbalance.FOOTFALL_IRREGULAR), Level.UNSTEADY),
+    **dict.fromkeys((Imbalance.GRAB, Imbalance.ASYMMETRY, Imbalance.HOLD_LOST, Imbalance.TRUNK_FALLING), Level.LOSING_BALANCE),
+    **dict.fromkeys((Imbalance.TRUNK_DOWN, Imbalance.FOOTFALL_MISSING), Level.DOWN),
 }
 
 
