@@ -210,8 +210,8 @@ def test_a_baseline_locked_to_the_step_knows_the_ripple_and_a_plain_one_widens()
     assert whole is plain.whole
     assert at_crest.total == pytest.approx(15.0 + 9.0 * math.sin(2.0 * math.pi * 1.5 / 8.0), abs=0.7)
     assert at_crest.total_var < 0.2 * whole.total_var
-    grab = pressed(shaky, 6.0, 6.0, 0.08, at_s=2.0)
-    assert first(Imbalance.GRAB, grab, 3.0, learnt(shaky, beat=True), beat=True) < 2.1
+    grab = pressed(shaky, 7.5, 7.5, 0.08, at_s=2.3)
+    assert first(Imbalance.GRAB, grab, 3.0, learnt(shaky, beat=True), beat=True) < 2.4
     assert verdicts(grab, 3.0, learnt(shaky)) == NONE
 
 
