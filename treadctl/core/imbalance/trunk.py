@@ -24,6 +24,7 @@ MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
 CLIP: Final = 4.0  # no input counts for more than this: beyond it a fall is a fall
 FULL_INTENSITY_G: Final = 0.6
 MAX_INTENSITY: Final = 2.0
+CREDIBLE: Final = 1e5  # g or degrees/s; no sensor shows more, and the square of what it may show stays finite
 TILT: Final = FEATURES.index("tilt from upright")
 
 
@@ -81,7 +82,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     dt = at_s - state.at_s
     if not (dt > MIN_DT_S):
         return state
-    if motion is None or motion == state.motion or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
+    if motion is None or motion == state.motion or not all([abs(x) < CREDIBLE for x in (*motion.force_g, *motion.rate_dps)]):
         return _missing(state, at_s, limits)
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
@@ -118,9 +119,9 @@ def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuni
     if tilted_s > limits.down_s:
         return Imbalance.TRUNK_DOWN
     margin = unknown * limits.population_margin
-    if score > tuning.threshold(tuning.losing, intensity) + margin:
+    if not (score <= tuning.threshold(tuning.losing, intensity) + margin):
         return Imbalance.TRUNK_FALLING
-    if score > tuning.threshold(tuning.unsteady, intensity) + margin:
+    if not (score <= tuning.threshold(tuning.unsteady, intensity) + margin):
         return Imbalance.TRUNK_UNSTEADY
     return Imbalance.NONE
 
