@@ -110,9 +110,10 @@ def test_a_lost_sensor_holds_and_after_the_resume_the_belt_goes_on_slower(wearer
     wearer.run(52.0)
     assert wearer.speed_mps == pytest.approx(1.2)
     wearer.waist = None
-    wearer.run(2.0)
+    wearer.run(4.0)
     assert "trunk_lost" in wearer.active()
     assert wearer.last.order.mode is DriveMode.RUN
+    assert wearer.speed_mps == pytest.approx(1.2)  # held: nobody is slowed under their feet before somebody has looked
     assert wearer.asked(RequestKind.RESUME) == (True, ())
     wearer.run(3.0)
     assert "trunk_lost" not in wearer.active()
@@ -149,3 +150,16 @@ def test_a_fall_goes_on_being_watched_while_the_belt_slows(wearer: Rig) -> None:
     wearer.run(1.0)
     assert {"imbalance", "fallen"} <= wearer.active()
     assert wearer.last.order.mode is DriveMode.FAST_STOP
+
+
+@pytest.mark.parametrize("channel", ["trunk", "belt", "rail_left"])
+def test_a_sample_from_the_future_is_not_believed_and_blinds_nobody(wearer: Rig, channel: str) -> None:
+    wearer.start(FAST)
+    wearer.run(52.0)
+    wearer.spoil = lambda sample: replace(sample, **{channel: replace(getattr(sample, channel), age_s=-1e9)})
+    wearer.tick()
+    wearer.spoil = None
+    wearer.run(0.1)
+    balance = wearer.state.balance
+    assert max(balance.trunk.at_s, balance.footfalls.at_s, balance.rails.recent[-1][0]) <= wearer.now_s
+    assert ("sensor_untrusted" in wearer.active()) is (channel != "trunk")

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadctl.core.imbalance.footfalls import FootfallState, Sight, update
-from treadctl.core.imbalance.rhythm import LAGS, Rhythm
+from treadctl.core.imbalance.rhythm import LAGS, MEMORY_BINS, Rhythm
 from treadctl.core.imbalance.steps import SPREADS, Steps, spread, stepped
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 from treadctl.core.thresholds import FootfallThresholds
@@ -644,3 +644,11 @@ def test_the_recorded_belt_gives_its_cadence_and_no_verdict(every: int) -> None:
     assert len(beats) > 1500 / every
     assert min(beats) > 0.95 * 1.75
     assert max(beats) < 1.05 * 1.75
+
+
+def test_a_peak_as_flat_as_a_number_can_be_is_a_peak() -> None:
+    below = math.nextafter(1.0, 0.0)
+    products = tuple(1.0 if k in {0, 6, 7} else below if k == 5 else 0.0 for k in range(1 + len(LAGS)))
+    hz, alike = Rhythm(bins=MEMORY_BINS, products=products).step_hz(0.6)
+    assert 2.0 < hz < 2.3
+    assert alike == 1.0

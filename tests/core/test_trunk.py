@@ -203,6 +203,24 @@ def test_no_finite_motion_breaks_it(samples: list[tuple[float, TrunkMotion]], le
         assert all(map(math.isfinite, state.memory))
 
 
+@pytest.mark.parametrize("value", [1e154, 1e160, 1e300, -1e300])
+def test_a_number_no_sensor_shows_is_no_sample(value: float) -> None:
+    wearer = Wearer()
+    wearer.walk(5.0)
+    before = wearer.state
+    for motion in (TrunkMotion((0.0, value, 0.0), (0.0, 0.0, 0.0)), TrunkMotion((0.0, 1.0, 0.0), (0.0, value, 0.0))):
+        wearer.now_s += wearer.dt_s
+        wearer.feed(motion)
+        assert wearer.state is before
+
+
+def test_a_score_that_is_no_number_is_a_fall() -> None:
+    wearer = Wearer()
+    wearer.walk(5.0)
+    broken = replace(TUNING, bias=math.nan)
+    assert update(wearer.state, wearer.now_s + 0.01, wearer.waist.move(0.01), True, broken, LIMITS).verdict is Imbalance.TRUNK_FALLING
+
+
 def test_the_score_is_the_quadratic_form() -> None:
     inputs = tuple(0.1 * i - 0.7 for i in range(len(TUNING.rows)))
     rows = tuple(tuple(0.01 * (i + 1) * (j + 1) for j in range(len(TUNING.rows) + 1 - i)) for i in range(len(TUNING.rows)))
@@ -229,6 +247,14 @@ def test_limits_no_gait_has_are_not_believed(own: float, share: float) -> None:
     for _ in range(60):
         gait = gait.learn((own,) * len(FEATURES))
     assert gait.limits((8.0,) * len(FEATURES))[0] == pytest.approx(8.0 * share, rel=0.1)
+
+
+def test_a_kept_gait_of_absurd_figures_breaks_nothing() -> None:
+    wearer = Wearer()
+    wearer.state = TrunkState(calibration=Calibration(walking=Gait(10, (1e200,) * len(FEATURES), (0.0,) * len(FEATURES))))
+    wearer.walk(8.0)
+    assert wearer.state.learnt_s > 10.0
+    assert all(limit <= 3.0 * prior for limit, prior in zip(wearer.state.limits, TUNING.walking, strict=True))
 
 
 def test_what_is_kept_from_another_day_counts_for_a_first_impression_only() -> None:

@@ -225,6 +225,7 @@ def test_a_tuning_is_read_back_to_the_bit(people: list[Person], tmp_path: Path) 
         ("losing = [", "losing = [-99.0, -99.0]\nunsteady = [0.0, 0.0]\nwas = [", "TC10"),
         ("bias = ", "bias = nan # ", "TC104"),
         ("running = [", "running = [0.0, ", "running"),
+        ("walking = [", "walking = [1e-300, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0] # [", "walking"),
         ("rows = [", "rows = [\n  [1.0],", "rows"),
     ],
 )

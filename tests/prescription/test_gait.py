@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import core_rig
@@ -15,6 +17,7 @@ from treadctl.core import controller
 from treadctl.core.controller import Inputs, Output, State
 from treadctl.core.imbalance.calibration import Calibration, Gait
 from treadctl.core.imbalance.inertia import FEATURES
+from treadctl.core.messages import ArmOrder, RequestKind
 from treadctl.core.program import Block
 from treadctl.errors import TreadctlError
 from treadctl.journal import JournalWriter, MachineInfo, WriterOptions
@@ -40,8 +43,8 @@ def person(folder: Path, consent: bool = True) -> Path:
     return path
 
 
-def walked(folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Path:
-    """A journal of a session in which the waist was seen for `seconds`."""
+def walked(folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, then: Callable[[Rig], None] | None = None) -> Path:
+    """A journal of a session in which the waist was seen for `seconds`, and of what somebody did then."""
     rig = Rig(with_trunk(make_setup()))
     rig.waist = Waist()
     options = WriterOptions(segment_bytes=60_000, min_free_bytes=0)
@@ -57,6 +60,11 @@ def walked(folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Pat
     for _ in range(round(seconds)):
         rig.run(1.0)
         assert writer.flush(10.0)
+    if then is not None:
+        then(rig)
+        for _ in range(20):
+            rig.run(1.0)
+            assert writer.flush(10.0)
     assert writer.close(10.0)
     return folder
 
@@ -75,6 +83,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("mean = [0.0, ", "mean = [", "mean"),
         ("format = 1", "format = 9", "TC111"),
         ("var = [0.0", "var = [-1.0", "var"),
+        ("mean = [0.0", "mean = [1e200", "mean"),
         ("[walking]", "[hopping]", "hopping"),
     ],
 )
@@ -103,3 +112,30 @@ def test_without_consent_or_with_too_little_gait_nothing_is_kept(tmp_path: Path,
         assert run(["detector", "keep-gait", str(journal), "--person", str(path)]) == 2
         assert told in capsys.readouterr().err
         assert not gait_path(path).exists()
+
+
+def another(rig: Rig, walks: bool) -> None:
+    """Somebody else comes after, whose gait was kept: without a sensor, or without walking."""
+    rig.ask(RequestKind.END)
+    rig.run(8.0)
+    kept = Calibration(*(Gait(60, (1.0,) * len(FEATURES), (0.0,) * len(FEATURES)),) * 2)
+    assert rig.asked(RequestKind.ARM, arm=ArmOrder(core_rig.WALK, core_rig.PERSON, core_rig.LIMITS, core_rig.CHECKED, gait=None if walks else kept))[0]
+    rig.waist = None
+    if walks:
+        rig.hold_start()
+
+
+def test_nobodys_gait_is_taken_for_that_of_the_next_who_taught_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = walked(tmp_path, monkeypatch, 32.0, lambda rig: another(rig, walks=True))
+    assert gait_of_journal(journal) == Calibration()
+
+
+def test_somebody_only_armed_is_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = walked(tmp_path, monkeypatch, 32.0, lambda rig: another(rig, walks=False))
+    assert gait_of_journal(journal).walking.mean != (1.0,) * len(FEATURES)
+
+
+def test_what_is_no_ordinary_file_is_not_read(tmp_path: Path) -> None:
+    path = person(tmp_path)
+    os.mkfifo(gait_path(path))
+    assert load_gait(path) is None

@@ -15,6 +15,8 @@ from treadctl.core.imbalance.calibration import TrunkTuning
 from treadctl.core.imbalance.inertia import FEATURES
 
 INPUTS: Final = 2 * len(FEATURES) + 1
+LEAST_LIMIT: Final = 1e-6
+MOST_LIMIT: Final = 1e6  # of a feature, whatever its unit: beyond them nothing of a person is measured
 SHIPPED: Final = Path(__file__).resolve().parent / "trunk-tuning.toml"
 
 Numbers = Annotated[tuple[float, ...], Field(strict=False)]
@@ -52,8 +54,8 @@ class TuningFile(Strict):
             raise complaint("rows", f"must be {INPUTS} rows of {INPUTS + 1}, {INPUTS}, ... 2 numbers")
         for name in ("walking", "running"):
             limits = getattr(self, name)
-            if len(limits) != len(FEATURES) or not all(x > 0.0 for x in limits):
-                raise complaint(name, f"must be {len(FEATURES)} numbers above zero")
+            if len(limits) != len(FEATURES) or not all(LEAST_LIMIT <= x <= MOST_LIMIT for x in limits):
+                raise complaint(name, f"must be {len(FEATURES)} numbers from {LEAST_LIMIT:g} to {MOST_LIMIT:g}")
         if any(low >= high for low, high in zip(self.unsteady, self.losing, strict=True)):
             raise complaint("unsteady", "must be below losing: the belt is held before it is stopped")
         return self

@@ -141,7 +141,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         session = follow(session, walk.block_event)
 
     walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
-    capped = _cap(state, walk.segment)
+    capped = _cap(state, session, walk.segment)
     ended_at_s = now if session is SessionState.ENDED and state.session is not SessionState.ENDED else state.ended_at_s
     enable, mode = _power(session, mode, state, causes, action, motion.settled, now - ended_at_s)
     order = _order(state.order, mode, ramp, direction_now, _grade(state, walk, status, dt))
@@ -194,12 +194,12 @@ def _watch(state: State, sample: Sample, now_s: float, engaged: bool) -> Balance
     return watch(state.balance, sample, scene, ChannelId.TRUNK in setup.fitted, setup.trunk_tuning, setup.detectors)
 
 
-def _cap(state: State, segment: int) -> bool:
-    """Whether this segment keeps below the speed of somebody whose gait is not known. Decided as a segment begins, so that no belt speeds up within one."""
+def _cap(state: State, session: SessionState, segment: int) -> bool:
+    """Whether this segment keeps below the speed of an unknown gait: decided as it begins, so that no belt speeds up within one; a lost sensor holds first."""
     if ChannelId.TRUNK not in state.setup.fitted:
         return False
     if segment == state.walk.segment and state.session in MOVING:
-        return state.capped or state.balance.trunk.trust is Trust.LOST
+        return state.capped or (state.balance.trunk.trust is Trust.LOST and session is not SessionState.HOLD)
     return state.balance.trunk.trust is not Trust.PERSONAL
 
 

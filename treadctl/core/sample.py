@@ -110,8 +110,8 @@ class Channel(Generic[T]):
     quality: Quality
 
     def fresh(self, limit_s: float) -> T | None:
-        """The value, or None where it is missing, of bad quality or older than `limit_s` (NaN ages count as too old)."""
-        if self.quality is Quality.GOOD and self.age_s <= limit_s:
+        """The value, or None where it is missing, of bad quality or older than `limit_s` (a NaN or an age below zero counts as too old)."""
+        if self.quality is Quality.GOOD and 0.0 <= self.age_s <= limit_s:
             return self.value
         return None
 

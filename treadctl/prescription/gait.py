@@ -21,7 +21,7 @@ from treadctl.journal.core_schema import core_schema
 
 SUFFIX: Final = ".gait.toml"
 
-Numbers = Annotated[tuple[Annotated[float, Field(ge=0.0)], ...], Field(strict=False)]
+Numbers = Annotated[tuple[Annotated[float, Field(ge=0.0, le=1e6)], ...], Field(strict=False)]
 
 
 class GaitSection(Strict):
@@ -59,7 +59,7 @@ def gait_path(person: Path) -> Path:
 def load_gait(person: Path) -> Calibration | None:
     """What is kept beside this person file, None where nothing is. Raises TreadctlError TC101 to TC104 or TC111 for a file that is not right."""
     path = gait_path(person)
-    if not path.exists():
+    if not path.is_file():  # a pipe would keep the loop waiting
         return None
     source = read_toml(path)
     file = validate(GaitFile, source.table, source.place)
@@ -77,7 +77,7 @@ def gait_text(calibration: Calibration) -> str:
 
 
 def gait_of_journal(path: Path) -> Calibration:
-    """What the last session in a journal taught, as its last checkpoint with any has it. Raises TreadctlError TC100 or TC302 for the journal."""
+    """What the last person who walked in a journal taught, by their last checkpoint. Raises TreadctlError TC100 or TC302 for the journal."""
     schema = core_schema()
     found = Calibration()
     for place in read_batches(path):
@@ -86,6 +86,6 @@ def gait_of_journal(path: Path) -> Calibration:
         if place.header.schema != schema.fingerprint:
             raise TreadctlError("journal_version", str(place.path), f"written by release {place.header.release}, whose records have another structure")
         for record in read_records(place.batch, schema):
-            if isinstance(record, Checkpoint) and record.state.balance.trunk.calibration.blocks > 0:
+            if isinstance(record, Checkpoint) and record.state.walk.moving_s > 0.0:  # a person only armed has taught nothing yet
                 found = record.state.balance.trunk.calibration
     return found

@@ -88,6 +88,6 @@ def _feet(state: FootfallState, sample: Sample, scene: Scene, limits: DetectorTh
     status, motion, age_s = sample.drive.status, sample.belt.value, sample.belt.age_s
     if motion is None and status.value is not None:
         motion, age_s = status.value.motion, status.age_s
-    if motion is None or not (math.isfinite(motion.speed_mps) and math.isfinite(age_s)):
+    if motion is None or not (math.isfinite(motion.speed_mps) and 0.0 <= age_s < math.inf):
         return state
     return belt.update(state, scene.now_s - age_s, motion.speed_mps, scene.expected_mps, scene.ramping, scene.learning, limits.footfalls)

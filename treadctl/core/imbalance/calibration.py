@@ -68,7 +68,7 @@ class Gait:
         """With one second more."""
         share = 1.0 / (blocks := min(self.blocks + 1, MEMORY_BLOCKS))
         mean = tuple(m + share * (p - m) for m, p in zip(self.mean, peaks, strict=True))
-        var = tuple((1.0 - share) * (v + share * (p - m) ** 2) for v, m, p in zip(self.var, self.mean, peaks, strict=True))
+        var = tuple((1.0 - share) * (v + share * ((p - m) * (p - m))) for v, m, p in zip(self.var, self.mean, peaks, strict=True))
         return Gait(blocks, mean, var)
 
     def limits(self, prior: Peaks) -> Peaks:

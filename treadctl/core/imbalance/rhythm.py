@@ -30,7 +30,7 @@ class Rhythm:
         for k in range(1, len(peaks) - 1):
             a, b, c = peaks[k - 1 : k + 2]
             if b >= share * high and a < b >= c:
-                return 1.0 / (BIN_S * (LAGS.start + k + 0.5 * (a - c) / (a - 2.0 * b + c))), min(1.0, b / energy)
+                return 1.0 / (BIN_S * (LAGS.start + k + 0.5 * (a - c) / ((a - b) + (c - b)))), min(1.0, b / energy)
         return 0.0, 0.0
 
     def after(self, value: float, at_s: float) -> Rhythm:

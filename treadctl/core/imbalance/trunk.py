@@ -20,7 +20,7 @@ from treadctl.core.sample import TrunkMotion
 from treadctl.core.thresholds import TrunkThresholds
 
 LAG_S, MIN_DT_S = 0.05, 0.001  # what comes sooner than the second is the same sample again
-CLIP: Final = 4.0  # no input counts for more than this: beyond it a fall is a fall
+CLIP, CREDIBLE = 4.0, 1e5  # no input counts for more than the first; no sensor shows more than the second (g, degrees/s), whose square is finite
 FULL_INTENSITY_G, MAX_INTENSITY = 0.6, 2.0
 TILT: Final = FEATURES.index("tilt from upright")
 
@@ -74,7 +74,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     dt = at_s - state.at_s
     if not (dt > MIN_DT_S):
         return state
-    if motion is None or motion == state.motion or not all(map(math.isfinite, (*motion.force_g, *motion.rate_dps))):
+    if motion is None or motion == state.motion or not all([abs(x) < CREDIBLE for x in (*motion.force_g, *motion.rate_dps)]):
         return _missing(state, at_s, limits)
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
@@ -111,9 +111,9 @@ def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuni
     if tilted_s > limits.down_s:
         return Imbalance.TRUNK_DOWN
     score -= unknown * limits.population_margin
-    if score > tuning.threshold(tuning.losing, intensity):
+    if not (score <= tuning.threshold(tuning.losing, intensity)):
         return Imbalance.TRUNK_FALLING
-    return Imbalance.TRUNK_UNSTEADY if score > tuning.threshold(tuning.unsteady, intensity) else Imbalance.NONE
+    return Imbalance.NONE if score <= tuning.threshold(tuning.unsteady, intensity) else Imbalance.TRUNK_UNSTEADY
 
 
 def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkState:
