@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from treadctl.core.imbalance.footfalls import FootfallState, Sight, update
 from treadctl.core.imbalance.rhythm import LAGS, Rhythm
-from treadctl.core.imbalance.steps import SPREADS, Steps, spread, stepped
+from treadctl.core.imbalance.steps import SPREADS, Footfall, Steps, spread, stepped
 from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import LEVEL, Imbalance, Level
 
@@ -396,43 +396,44 @@ def test_steps_next_to_a_ramp_are_not_timed() -> None:
     assert watch.state.steps.times_s == ()
 
 
-KNOWN = Steps(2.0, 30, 0.05, 0.04, 0.0, (0.5,) * 5)
-AS_USUAL = (0.05, 0.04, 0.0)
+KNOWN = Steps(2.0, 30, 0.05, 0.04, 0.0, 40.0, (0.5,) * 5)
+USUAL = Footfall(0.05, 0.04, 0.0, 40.0, 0.5, 9.0, 2.0, 0.9)
 
 
 @pytest.mark.parametrize(
-    ("time_s", "hz", "sizes", "calm_s"),
+    "odd",
     [
-        pytest.param(0.5, 2.3, AS_USUAL, 9.0, id="another step frequency"),
-        pytest.param(0.5, 2.0, (0.05, 0.10, 0.0), 9.0, id="a ripple too large"),
-        pytest.param(0.5, 2.0, (0.13, 0.04, 0.0), 9.0, id="a footfall too large"),
-        pytest.param(0.5, 2.0, (0.02, 0.04, 0.0), 9.0, id="a footfall too small"),
-        pytest.param(1.6, 2.0, AS_USUAL, 9.0, id="a pause"),
-        pytest.param(0.5, 2.0, AS_USUAL, 1.9, id="a ramp just now"),
+        pytest.param(replace(USUAL, hz=2.3), id="another step frequency"),
+        pytest.param(replace(USUAL, ripple=0.1), id="a ripple too large"),
+        pytest.param(replace(USUAL, size=0.13), id="a footfall too large"),
+        pytest.param(replace(USUAL, size=0.02), id="a footfall too small"),
+        pytest.param(replace(USUAL, changes=15.0), id="a coarser reading"),
+        pytest.param(replace(USUAL, time_s=1.6), id="a pause"),
+        pytest.param(replace(USUAL, calm_s=1.9), id="a ramp just now"),
     ],
 )
-def test_step_times_start_anew_after(time_s: float, hz: float, sizes: tuple[float, float, float], calm_s: float) -> None:
-    assert stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, False, LIMITS).times_s == (0.5,) * 6
-    assert stepped(KNOWN, time_s, hz, 0.9, 0.005, sizes, calm_s, False, LIMITS).times_s == ()
+def test_step_times_start_anew_after(odd: Footfall) -> None:
+    assert stepped(KNOWN, USUAL, 0.005, False, LIMITS).times_s == (0.5,) * 6
+    assert stepped(KNOWN, odd, 0.005, False, LIMITS).times_s == ()
 
 
 @pytest.mark.parametrize("learning", [False, True])
 def test_one_violent_footfall_is_hardly_learnt_from(learning: bool) -> None:
-    after = stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (0.5, 0.4, 0.0), 9.0, learning, LIMITS)
+    after = stepped(KNOWN, replace(USUAL, size=0.5, ripple=0.4), 0.005, learning, LIMITS)
     assert 0.05 < after.size <= 0.05 * 1.15 + 1e-9
 
 
 def test_the_warm_up_learns_quickly_then_gentler_steps_sooner_than_harder_ones() -> None:
     def learnt(size: float, learning: bool) -> float:
-        return abs(stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (size, 0.04, 0.0), 9.0, learning, LIMITS).size - 0.05)
+        return abs(stepped(KNOWN, replace(USUAL, size=size), 0.005, learning, LIMITS).size - 0.05)
 
     assert learnt(0.06, True) > 2.0 * learnt(0.04, False) > 6.0 * learnt(0.06, False) > 0.0
 
 
 def test_the_usual_spread_is_learnt_in_the_warm_up_only() -> None:
     known = replace(KNOWN, times_s=tuple(0.5 + 0.01 * (k % 3) for k in range(SPREADS + 2)))
-    assert stepped(known, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, False, LIMITS).usual_spread == 0.0
-    assert stepped(known, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, True, LIMITS).usual_spread > 0.0
+    assert stepped(known, USUAL, 0.005, False, LIMITS).usual_spread == 0.0
+    assert stepped(known, USUAL, 0.005, True, LIMITS).usual_spread > 0.0
 
 
 def test_a_restart_keeps_the_person_s_usual_spread() -> None:

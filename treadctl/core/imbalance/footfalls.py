@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from treadctl.core.imbalance.rhythm import MEMORY_BINS, Rhythm
-from treadctl.core.imbalance.steps import Steps, stepped
+from treadctl.core.imbalance.steps import Footfall, Steps, stepped
 from treadctl.core.imbalance.thresholds import FootfallThresholds
 from treadctl.core.imbalance.verdict import Beat, Imbalance
 
@@ -91,7 +91,8 @@ def update(
     """The state after the speed measured at `at_s`; the verdict stands for this sample only.
 
     `expected_mps` is the speed the belt should have now, `ramping` says that it is being changed (grade included), `learning` that this is the warm-up.
-    The same sample seen again changes nothing. A value no belt can have, or a break in the stream, and the path starts looking anew.
+    The same sample seen again changes nothing. A value no belt can have, or a break in the stream, and the path starts looking anew. A stream that ends
+    leaves the state as it is: who uses it looks how old `at_s` has become.
     """
     dt = at_s - state.at_s
     if dt < MIN_DT_S:
@@ -128,8 +129,8 @@ def update(
         hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
         if not quiet and changes >= limits.min_changes:
             before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
-            sizes = (size, ripple, math.sqrt(current.power))
-            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), sizes, footfall_s - calm_since, learning, limits)
+            new = Footfall(size, ripple, math.sqrt(current.power), changes, footfall_s - before, footfall_s - calm_since, hz, alike)
+            steps = stepped(steps, new, limits.floor(expected_mps), learning, limits)
         elif steps.hz and alike >= limits.alike:
             steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0

@@ -51,7 +51,7 @@ class FootfallThresholds:
     missing_s: float = 1.2  # [D]
     missing_steps: float = 3.0  # [D]
     same_share: float = 0.1  # a step frequency that moves by more is a new gait, not an unsteady one [D]
-    rough: float = 2.0  # times the learnt ripple or size, or the half of it: no step to be timed, but a stumble or a bad reading [D]
+    rough: float = 2.0  # times the learnt ripple or size, or half the size or the changes: no step to be timed, but a stumble or a bad reading [D]
     settle_s: float = 2.0  # step times are not judged so long after a ramp [D]
     unsteady_times: float = 3.0  # the learnt spread of step times [D]
     unsteady_least: float = 0.12  # of a step: steady people scatter by 2 to 3 % [U]
