@@ -342,7 +342,7 @@ def main(argv: list[str] | None = None) -> int:
         wrong = judge_walks(grid, args.minutes, pool)
         judge_events(grid, pool)
         judge_stumbles(grid, pool)
-        wrong += judge_faults(grid[::3], pool)
+        wrong += judge_faults(grid[::5] if not args.small else grid, pool)
     return 1 if wrong else 0
 
 

@@ -396,35 +396,36 @@ def test_steps_next_to_a_ramp_are_not_timed() -> None:
     assert watch.state.steps.times_s == ()
 
 
-KNOWN = Steps(2.0, 30, 0.05, 0.04, (0.5,) * 5)
-AS_USUAL = (0.05, 0.04)
+KNOWN = Steps(2.0, 30, 0.05, 0.04, 40.0, (0.5,) * 5)
+AS_USUAL = (0.05, 0.04, 40.0)
 
 
 @pytest.mark.parametrize(
     ("time_s", "hz", "sizes", "calm_s"),
     [
         pytest.param(0.5, 2.3, AS_USUAL, 9.0, id="another step frequency"),
-        pytest.param(0.5, 2.0, (0.05, 0.10), 9.0, id="a ripple too large"),
-        pytest.param(0.5, 2.0, (0.13, 0.04), 9.0, id="a footfall too large"),
-        pytest.param(0.5, 2.0, (0.02, 0.04), 9.0, id="a footfall too small"),
+        pytest.param(0.5, 2.0, (0.05, 0.10, 40.0), 9.0, id="a ripple too large"),
+        pytest.param(0.5, 2.0, (0.13, 0.04, 40.0), 9.0, id="a footfall too large"),
+        pytest.param(0.5, 2.0, (0.02, 0.04, 40.0), 9.0, id="a footfall too small"),
+        pytest.param(0.5, 2.0, (0.05, 0.04, 15.0), 9.0, id="a coarser reading"),
         pytest.param(1.6, 2.0, AS_USUAL, 9.0, id="a pause"),
         pytest.param(0.5, 2.0, AS_USUAL, 1.9, id="a ramp just now"),
     ],
 )
-def test_step_times_start_anew_after(time_s: float, hz: float, sizes: tuple[float, float], calm_s: float) -> None:
+def test_step_times_start_anew_after(time_s: float, hz: float, sizes: tuple[float, float, float], calm_s: float) -> None:
     assert stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, AS_USUAL, 9.0, False, LIMITS).times_s == (0.5,) * 6
     assert stepped(KNOWN, time_s, hz, 0.9, 0.005, sizes, calm_s, False, LIMITS).times_s == ()
 
 
 @pytest.mark.parametrize("learning", [False, True])
 def test_one_violent_footfall_is_hardly_learnt_from(learning: bool) -> None:
-    after = stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (0.5, 0.4), 9.0, learning, LIMITS)
+    after = stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (0.5, 0.4, 40.0), 9.0, learning, LIMITS)
     assert 0.05 < after.size <= 0.05 * 1.15 + 1e-9
 
 
 def test_the_warm_up_learns_quickly_then_gentler_steps_sooner_than_harder_ones() -> None:
     def learnt(size: float, learning: bool) -> float:
-        return abs(stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (size, 0.04), 9.0, learning, LIMITS).size - 0.05)
+        return abs(stepped(KNOWN, 0.5, 2.0, 0.9, 0.005, (size, 0.04, 40.0), 9.0, learning, LIMITS).size - 0.05)
 
     assert learnt(0.06, True) > 2.0 * learnt(0.04, False) > 6.0 * learnt(0.06, False) > 0.0
 

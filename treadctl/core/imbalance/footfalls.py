@@ -102,7 +102,7 @@ def update(
         hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
         if not quiet and changes >= limits.min_changes:
             before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
-            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), (size, ripple), footfall_s - calm_since, learning, limits)
+            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), (size, ripple, changes), footfall_s - calm_since, learning, limits)
         elif steps.hz and alike >= limits.alike:
             steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0
