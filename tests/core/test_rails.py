@@ -189,6 +189,17 @@ def test_one_empty_sample_is_no_grab() -> None:
     assert verdicts(lambda at_s: (0.0, 0.0) if 2.0 <= at_s < 2.005 else FIRM(at_s), 4.0, learnt(FIRM)) == NONE
 
 
+def test_a_tap_while_leaning_is_no_grab() -> None:
+    tap = pressed(pressed(held(3.0, 0.0), 10.0, 10.0, 1.0), 3.25, 3.25, 0.02, at_s=2.55)
+    assert verdicts(tap, 4.0) == NONE
+
+
+def test_a_cough_at_the_height_of_an_unknown_firm_ripple_is_no_grab() -> None:
+    cough = pressed(FIRM, 3.5, 3.5, 0.05, at_s=4.04)
+    assert verdicts(cough, 4.2) == NONE
+    assert verdicts(cough, 4.2, limits=replace(LIMITS, unknown_spread=0.0)) == {Imbalance.GRAB}
+
+
 # What was learnt
 
 
