@@ -24,9 +24,8 @@ BINS: Final = 8  # of a step
 NEAR_S: Final = 0.05  # smoothing that takes the noise out of a contact, and out of a swing
 HELD_RISE_S, HELD_FALL_S = 0.5, 2.0  # falling is slower: a hand that returns at once returns to its hold
 GRIP_S, LET_GO_S = 1.2, 10.0  # a hand that is off is remembered longer
-SWING_PERCENT: Final = 0.5  # smaller changes of side are noise
 SWING_S: Final = (0.15, 1.5)  # half a stride, from a run to a slow walk
-SWINGS: Final = 6  # three strides
+SWINGS, SWING_PERCENT = 6, 0.5  # three strides; smaller changes of side are noise
 
 
 @dataclass(frozen=True, slots=True)
