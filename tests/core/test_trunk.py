@@ -214,6 +214,17 @@ def test_a_number_no_sensor_shows_is_no_sample(value: float) -> None:
         assert wearer.state is before
 
 
+def test_samples_that_come_late_but_without_a_hole_tell_who_lies() -> None:
+    wearer = Wearer()
+    wearer.walk(25.0)
+    wearer.waist.tilt_to(90.0, 150.0)
+    for number in range(150):
+        if number % 2:  # the last one grew too old before the next came
+            wearer.state = update(wearer.state, wearer.now_s + 0.11, None, False, TUNING, LIMITS)
+        wearer.walk(wearer.dt_s)
+    assert wearer.said[-1][1] is Imbalance.TRUNK_DOWN
+
+
 def test_a_score_that_is_no_number_is_a_fall() -> None:
     wearer = Wearer()
     wearer.walk(5.0)

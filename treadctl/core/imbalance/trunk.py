@@ -74,7 +74,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
     dt = at_s - state.at_s
     if not (dt > MIN_DT_S):
         return state
-    if motion is None or motion == state.motion or not all([abs(x) < CREDIBLE for x in (*motion.force_g, *motion.rate_dps)]):
+    if motion is None or motion == state.motion or not all(abs(x) < CREDIBLE for x in (*motion.force_g, *motion.rate_dps)):
         return _missing(state, at_s, limits)
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
@@ -121,4 +121,4 @@ def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkSt
     if state.trust is Trust.ABSENT or not (at_s - state.at_s > limits.max_gap_s):
         return state
     lost = at_s - state.at_s > limits.lost_s
-    return replace(state, trust=Trust.LOST if lost else Trust.SETTLING, score=-math.inf, tilted_s=0.0, given_up=lost, verdict=Imbalance.NONE)
+    return replace(state, trust=Trust.LOST if lost else Trust.SETTLING, score=-math.inf, given_up=lost, verdict=Imbalance.NONE)
