@@ -81,8 +81,24 @@ def test_a_known_gait_is_walked_at_the_programs_speed(wearer: Rig) -> None:
     wearer.start(FAST)
     wearer.run(39.0)
     assert wearer.state.balance.trunk.trust is Trust.PERSONAL
-    assert "gait_unknown" not in wearer.active()
+    assert "gait_unknown" in wearer.active()  # this segment began before it was known
     wearer.run(12.0)
+    assert wearer.speed_mps == pytest.approx(1.2)
+    assert "gait_unknown" not in wearer.active()
+
+
+def test_a_hole_at_the_change_of_a_segment_caps_nothing(wearer: Rig) -> None:
+    wearer.start(FAST)
+    wearer.run(39.0)
+    worn, wearer.waist = wearer.waist, None
+    for _ in range(100):
+        wearer.run(0.05)
+        if wearer.state.walk.segment == 1:
+            break
+        wearer.waist = worn if wearer.waist is None else None
+    wearer.waist = worn
+    wearer.run(12.0)
+    assert wearer.state.walk.segment == 1
     assert wearer.speed_mps == pytest.approx(1.2)
 
 

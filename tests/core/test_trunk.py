@@ -120,8 +120,34 @@ def test_after_a_short_hole_only_the_fast_filters_begin_anew() -> None:
     assert wearer.silence(0.15)[-1].trust is Trust.SETTLING
     assert wearer.walk(0.4).trust is Trust.SETTLING
     assert wearer.walk(0.2).trust is Trust.PERSONAL
-    wearer.silence(0.5)
-    assert wearer.walk(1.5).trust is Trust.SETTLING
+    wearer.silence(0.9)
+    assert wearer.walk(0.6).trust is Trust.PERSONAL
+    assert wearer.said == []
+
+
+@pytest.mark.parametrize(("news_s", "hole_s"), [(0.43, 0.07), (0.05, 0.95), (0.1, 0.4)])
+def test_a_sensor_that_stutters_is_given_up(news_s: float, hole_s: float) -> None:
+    wearer = Wearer()
+    wearer.walk(25.0)
+    given_up = 0
+    for _ in range(14):
+        wearer.walk(news_s)
+        given_up += sum(state.given_up for state in wearer.silence(hole_s))
+    assert wearer.state.trust is Trust.LOST
+    assert wearer.said == []
+
+
+@pytest.mark.parametrize("hole_s", [0.06, 0.15, 0.35, 0.6, 0.9])
+def test_who_fell_during_a_hole_is_told_as_down_after_it(hole_s: float) -> None:
+    wearer = Wearer()
+    wearer.walk(25.0)
+    wearer.waist.tilt_to(90.0, 180.0)
+    for _ in range(round(hole_s / wearer.dt_s)):
+        wearer.now_s += wearer.dt_s
+        wearer.waist.move(wearer.dt_s)
+        wearer.feed(None)
+    wearer.walk(1.5)
+    assert Imbalance.TRUNK_DOWN in {verdict for _, verdict in wearer.said}
 
 
 def test_a_sample_exactly_like_the_last_is_no_news() -> None:
@@ -264,7 +290,7 @@ def test_a_kept_gait_of_absurd_figures_breaks_nothing() -> None:
     wearer = Wearer()
     wearer.state = TrunkState(calibration=Calibration(walking=Gait(10, (1e200,) * len(FEATURES), (0.0,) * len(FEATURES))))
     wearer.walk(8.0)
-    assert wearer.state.learnt_s > 10.0
+    assert wearer.state.calibration.blocks > 10.0
     assert all(limit <= 3.0 * prior for limit, prior in zip(wearer.state.limits, TUNING.walking, strict=True))
 
 

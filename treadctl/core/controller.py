@@ -116,7 +116,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     apart_since = motions.cords_apart_since(state.cords_apart_since_s, sample, now, setup.sensor_age_limit_s)
     apart_s = 0.0 if apart_since is None else now - min(sample.cord_a.age_s, sample.cord_b.age_s) - apart_since
     view = View(
-        setup, sample, walk.person if walking else None, state.order, state.enable, balance, _hands(state), walk.answers,
+        setup, sample, walk.person if walking else None, state.order, state.enable, balance, state.capped, _hands(state), walk.answers,
         clock_ok and still_steps < CLOCK_STILL_STEPS, dt - setup.tick_s, apart_s, proven, bad,
         fastest, slowest, direction, motion.slope_mps2, state.expected_mps, walk.limits or setup.limits, powered,
         powered and state.order.mode is DriveMode.RUN, motion.settled, now - state.order_at_s, state.stop_from_mps,
@@ -188,7 +188,9 @@ def _watch(state: State, sample: Sample, now_s: float, engaged: bool) -> Balance
     person, setup = state.walk.person, state.setup
     if person is None or not engaged or not (person.mass_kg > 0.0):
         return state.balance.rested() if person is not None else Balance()
-    ramping = state.ramp.acceleration_mps2 != 0.0 or abs(state.ramp.speed_mps - state.expected_mps) > SETTLED_MPS or state.session is SessionState.STOPPING
+    lifting = state.walk.current is not None and state.order.grade_percent not in (None, state.walk.current.grade_percent)
+    changing = state.ramp.acceleration_mps2 != 0.0 or abs(state.ramp.speed_mps - state.expected_mps) > SETTLED_MPS
+    ramping = changing or lifting or state.session is SessionState.STOPPING
     learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1
     scene = Scene(now_s, person.mass_kg, _hands(state), learning, state.expected_mps, ramping, setup.sensor_age_limit_s)
     return watch(state.balance, sample, scene, ChannelId.TRUNK in setup.fitted, setup.trunk_tuning, setup.detectors)
@@ -196,11 +198,12 @@ def _watch(state: State, sample: Sample, now_s: float, engaged: bool) -> Balance
 
 def _cap(state: State, session: SessionState, segment: int) -> bool:
     """Whether this segment keeps below the speed of an unknown gait: decided as it begins, so that no belt speeds up within one; a lost sensor holds first."""
+    trunk = state.balance.trunk
     if ChannelId.TRUNK not in state.setup.fitted:
         return False
     if segment == state.walk.segment and state.session in MOVING:
-        return state.capped or (state.balance.trunk.trust is Trust.LOST and session is not SessionState.HOLD)
-    return state.balance.trunk.trust is not Trust.PERSONAL
+        return state.capped or (trunk.trust is Trust.LOST and session is not SessionState.HOLD)
+    return trunk.trust <= Trust.LOST or trunk.calibration.blocks < state.setup.detectors.trunk.calibrated_s
 
 
 def _hands(state: State) -> Hands:

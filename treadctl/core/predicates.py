@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from treadctl.core.imbalance.balance import Balance
-from treadctl.core.imbalance.trunk import Trust
 from treadctl.core.imbalance.verdict import Level
 from treadctl.core.limits import Limits
 from treadctl.core.messages import DriveMode, DriveOrder
@@ -37,6 +36,7 @@ class View:
     order: DriveOrder
     enable: bool
     balance: Balance
+    capped: bool  # this segment is walked below the speed of an unknown gait
     hands: Hands
     answers: tuple[tuple[PromptKind, float], ...]
     clock_ok: bool
@@ -126,8 +126,8 @@ def trunk_given_up(v: View) -> bool:
 
 
 def gait_unknown(v: View) -> bool:
-    """A waist sensor belongs to this machine, and it does not yet, or no longer, know this person's gait."""
-    return ChannelId.TRUNK in v.setup.fitted and v.person is not None and v.balance.trunk.trust is not Trust.PERSONAL
+    """A waist sensor belongs to this machine, and as this segment began it did not know this person's gait, or it was lost since."""
+    return v.capped and v.person is not None
 
 
 def person_down(v: View) -> bool:

@@ -95,16 +95,16 @@ class FootfallThresholds:
 class TrunkThresholds:
     """When the waist sensor is believed, and when the person is down. The thresholds of the score itself are fitted, see `calibration.TrunkTuning`.
 
-    All derived: a sample missing for 50 ms hides a tenth of a fall's lead; over 0.3 s gravity does not go astray in gait; half a second lying (60 degrees:
+    All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees:
     KFall ends its falls beyond that) is no gait; the force along gravity is 1 g in the mean of a second in whoever walks, runs or lies, so one outside 0.7
     to 1.4 g for half a second is a wrong scale or axes that changed places; 20 s of steady gait are the shortest calibration the evaluation was made
     with; for a gait never seen a fall must be surer by one unit of log-odds (2.7 to 1), less with every second. 0.83 m/s: the cap of beginners, 3 km/h.
     """
 
     max_gap_s: float = 0.05
-    bridge_s: float = 0.3
     bridge_settle_s: float = 0.5
     lost_s: float = 1.0
+    stutter_s: float = 5.0
     settle_s: float = 2.0
     calibrated_s: float = 20.0
     down_deg: float = 60.0

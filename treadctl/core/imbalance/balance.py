@@ -27,7 +27,7 @@ _QUIET: Final = (Imbalance.NONE, Imbalance.NONE, Imbalance.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the controller knows of this step: the person's mass, what the hands should do, and how the belt should move."""
+    """What the controller knows of this step."""
 
     now_s: float
     mass_kg: float

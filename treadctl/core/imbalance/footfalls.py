@@ -16,8 +16,7 @@ from treadctl.core.imbalance.steps import Steps, stepped
 from treadctl.core.imbalance.verdict import Beat, Imbalance
 from treadctl.core.thresholds import FootfallThresholds
 
-MAX_GAP_S: Final = 0.1  # a longer hole in the stream may hide a footfall
-MIN_DT_S: Final = 0.001  # what comes sooner is the same sample again
+MAX_GAP_S, MIN_DT_S = 0.1, 0.001  # a longer hole may hide a footfall; what comes sooner is the same sample again
 SLOW_S, FAST_S, POWER_S = 0.5, 0.02, 0.25  # what changes more slowly is no footfall: ramps, grade, a drive that lags; what changes faster is noise
 NARROW: Final = 0.35  # half the pole's width, as a share of its frequency: it forgets within half a step
 LEAST: Final = 1e-4  # of the speed: less is rounding
@@ -57,8 +56,8 @@ class FootfallState:
     @property
     def beat(self) -> Beat | None:
         """The rhythm of the feet, phase 0 being the belt's slowest instant in a step; None while no footfalls are seen."""
-        seen = self.sight is Sight.CLEAR and self.steps.hz > 0.0
-        return Beat(self.steps.hz, (math.atan2(self.im, self.re) / (2.0 * math.pi) + 0.5) % 1.0) if seen else None
+        phase = (math.atan2(self.im, self.re) / (2.0 * math.pi) + 0.5) % 1.0
+        return Beat(self.steps.hz, phase) if self.sight is Sight.CLEAR and self.steps.hz > 0.0 else None
 
 
 def update(
@@ -102,7 +101,8 @@ def update(
         hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
         if not quiet and changes >= limits.min_changes:
             before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
-            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), (size, ripple, changes), footfall_s - calm_since, learning, limits)
+            sizes = (size, ripple, changes)
+            steps = stepped(steps, footfall_s - before, hz, alike, limits.floor(expected_mps), sizes, footfall_s - calm_since, learning, limits)
         elif steps.hz and alike >= limits.alike:
             steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0

@@ -27,12 +27,12 @@ FEATURES: Final = (
 """In m/s, degrees, degrees, degrees/s, g, m/s, degrees, m/s, g/s; rotations are about horizontal axes."""
 
 Memory = tuple[float, ...]
-REST: Final[Memory] = (*(0.0,) * 23, 1.0, 1.0, 0.0, 0.0, 1.0)
+REST: Final[Memory] = (*(0.0,) * 24, 1.0, 1.0, 0.0, 0.0, 1.0)
 """The filters at the start, flat for speed; `follow` unpacks them."""
 
 
-AGE, WEIGHT = 0, -1
-"""Places in the memory: how long the filters have run, s; the mean of the force along gravity over a second, g (1 in whoever neither rises nor sinks)."""
+AGE, SINCE, WEIGHT = 0, 1, -1
+"""Places in the memory: seconds the filters have run, and since a hole; the mean force along gravity over a second, g (1 in whoever does not rise or sink)."""
 
 
 def intensity(memory: Memory) -> float:
@@ -41,20 +41,20 @@ def intensity(memory: Memory) -> float:
 
 
 def bridged(memory: Memory) -> Memory:
-    """The filters after a short hole: what is slow stays, what is fast begins anew."""
-    return (*memory[:10], *REST[10:26], *memory[26:])
+    """The filters after a hole: upright and zero stay, what is fast begins anew, and gravity is taken from the accelerometer."""
+    return (memory[0], 0.0, *memory[2:11], *REST[11:27], *memory[27:])
 
 
 def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tuple[float, ...]]:
     """The memory after one more sample taken `dt` s after the last, and the features in the order of FEATURES. All numbers must be finite."""
     (
-        age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
+        age, since, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
         rate, force, last, jerk, liveliness, heavy,
     ) = memory  # fmt: skip
     ax, ay, az = motion.force_g
     size = math.sqrt(ax * ax + ay * ay + az * az)
-    jerk += ((abs(size - last) / dt if age > 0.0 else 0.0) - jerk) * dt / TAU_JERK_S
-    age += dt
+    jerk += ((abs(size - last) / dt if since > 0.0 else 0.0) - jerk) * dt / TAU_JERK_S
+    age, since = age + dt, since + dt
 
     k = dt / min(TAU_BIAS_S, age + 1.0)
     wx, wy, wz = motion.rate_dps
@@ -64,7 +64,7 @@ def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tupl
     turn = math.radians(dt)
     gx, gy, gz = gx - (wy * gz - wz * gy) * turn, gy - (wz * gx - wx * gz) * turn, gz - (wx * gy - wy * gx) * turn
     if size > DIRECTION_FLOOR_G:
-        k = dt / min(TAU_GRAVITY_S, age)
+        k = dt / min(TAU_GRAVITY_S, since)
         gx, gy, gz = gx + (ax / size - gx) * k, gy + (ay / size - gy) * k, gz + (az / size - gz) * k
     length = math.sqrt(gx * gx + gy * gy + gz * gz)
     if length > 1e-9:
@@ -95,7 +95,7 @@ def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tupl
     heavy += (along - heavy) * dt / TAU_WEIGHT_S
 
     after = (
-        age, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
+        age, since, gx, gy, gz, ux, uy, uz, bx, by, bz, fall, trend, fall_fast, hx, hy, hz, rx, ry, rz, qx, qy, qz,
         rate, force, size, jerk, liveliness, heavy,
     )  # fmt: skip
     tilt = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))

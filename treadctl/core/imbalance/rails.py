@@ -49,10 +49,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What was learnt while the hands held: over everything, and per eighth of a step where there was a beat.
-
-    By step, not by stride: nobody says which foot it is. What differs between the two steps of a stride stays in the spread of each eighth.
-    """
+    """What was learnt while the hands held: over everything, and per eighth of a step (not of a stride: nobody says which foot it is)."""
 
     whole: Moments = Moments()
     by_phase: tuple[Moments, ...] = (Moments(),) * BINS

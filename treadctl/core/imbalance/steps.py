@@ -49,7 +49,7 @@ def stepped(
         size, ripple, changes = (a + (limits.quick if quick else limits.fall if b < a else limits.rise) * (b - a) for a, b in zip(old, bounded, strict=True))
     if size < floor or not (known or regular):
         return Steps(hz, usual_spread=steps.usual_spread)
-    alone = sizes[1] < (rough := limits.rough) * ripple and size < rough * sizes[0] < rough * rough * size and changes < rough * sizes[2]  # nothing but a footfall
+    alone = sizes[1] < (k := limits.rough) * ripple and size < k * sizes[0] < k * k * size and changes < k * sizes[2]  # nothing but a footfall
     timed = known and same and alone and calm_s > limits.settle_s and time_s * hz < limits.missing_steps
     times = (*steps.times_s[-SPREADS - 1 :], time_s) if timed else ()
     scatter, usual = spread(times, hz), steps.usual_spread

@@ -43,7 +43,7 @@ class TrunkState:
     calibration: Calibration = Calibration()
     limits: Peaks = ()
     at_s: float = -math.inf
-    since_s: float = 0.0  # without a hole
+    believed_s: float = 0.0  # when it was last above SETTLING
     motion: TrunkMotion | None = None
     memory: Memory = waist.REST
     past: tuple[tuple[float, Peaks], ...] = ()
@@ -66,8 +66,8 @@ def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
 def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning: bool, tuning: TrunkTuning, limits: TrunkThresholds) -> TrunkState:
     """The state after what the sensor showed at `at_s`; `motion` None = nothing fresh came by then. About 30 µs.
 
-    The same sample seen again changes nothing, and one exactly like it is no news. A hole starts the fast filters anew, or all of them; a second without
-    news ends the trust for good.
+    The same sample seen again changes nothing, and one exactly like it is no news. A hole starts the fast filters anew; a second without news, or some
+    seconds of stutter, end the trust for good.
     """
     if state.trust is Trust.LOST:
         return replace(state, given_up=False) if state.given_up else state
@@ -78,11 +78,12 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
         return _missing(state, at_s, limits)
     if dt > limits.max_gap_s:
         calibration = state.calibration.spoil()
-        memory = waist.bridged(state.memory) if dt < limits.bridge_s else waist.REST
-        state, dt = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s, at_s, memory=memory), 0.01
+        believed_s = at_s if state.trust is Trust.ABSENT else state.believed_s
+        memory, dt = waist.bridged(state.memory), 0.01
+        state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s, believed_s, memory=memory, tilted_s=state.tilted_s)
     memory, features = waist.follow(state.memory, motion, dt)
     doubted_s = 0.0 if limits.least_weight_g <= memory[waist.WEIGHT] <= limits.most_weight_g else state.doubted_s + dt
-    if doubted_s > limits.doubt_s:
+    if doubted_s > limits.doubt_s or at_s - state.believed_s > limits.stutter_s:
         return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, given_up=True, verdict=Imbalance.NONE)
 
     intensity = waist.intensity(memory)
@@ -95,7 +96,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
 
     calibration, own = state.calibration, state.limits
     trust = Trust.PERSONAL if state.calibration.blocks >= limits.calibrated_s else Trust.POPULATION
-    if memory[waist.AGE] < limits.settle_s or at_s - state.since_s < limits.bridge_settle_s:
+    if memory[waist.AGE] < limits.settle_s or memory[waist.SINCE] < limits.bridge_settle_s:
         trust = Trust.SETTLING
     verdict = Imbalance.NONE
     if trust > Trust.SETTLING:
@@ -104,7 +105,8 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
             calibration = calibration.learn(features, intensity, dt) if verdict is Imbalance.NONE else calibration.spoil()
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
                 own = calibration.limits(tuning)
-    return TrunkState(trust, calibration, own, at_s, state.since_s, motion, memory, past, features, score, tilted_s, doubted_s, False, verdict)
+    believed_s = at_s if trust > Trust.SETTLING else state.believed_s
+    return TrunkState(trust, calibration, own, at_s, believed_s, motion, memory, past, features, score, tilted_s, doubted_s, False, verdict)
 
 
 def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
@@ -120,5 +122,5 @@ def _missing(state: TrunkState, at_s: float, limits: TrunkThresholds) -> TrunkSt
     """Nothing fresh by `at_s`: what was said is withdrawn, and after a while the sensor is given up."""
     if state.trust is Trust.ABSENT or not (at_s - state.at_s > limits.max_gap_s):
         return state
-    lost = at_s - state.at_s > limits.lost_s
+    lost = at_s - state.at_s > limits.lost_s or at_s - state.believed_s > limits.stutter_s
     return replace(state, trust=Trust.LOST if lost else Trust.SETTLING, score=-math.inf, given_up=lost, verdict=Imbalance.NONE)
