@@ -479,6 +479,18 @@ def test_a_current_frozen_too_clears_no_doubt() -> None:
     assert watch.seen == NOTHING
 
 
+def test_a_step_in_which_the_reading_stood_still_is_not_timed() -> None:
+    watch = Watch(rate_hz=25.0)
+    watch.walk(40.0, current=_amps(watch))
+    assert watch.state.steps.times_s
+    held = watch.state.speed_mps
+    watch.walk(0.4, lambda _: held, current=_amps(watch))
+    assert watch.state.doubt
+    while watch.state.doubt:
+        watch.walk(0.04, current=_amps(watch))
+    assert watch.state.steps.times_s == ()
+
+
 def test_a_live_and_quiet_current_shows_that_a_reading_without_noise_is_true() -> None:
     watch = Watch(noise_mps=0.0)
     watch.walk(20.0, current=_amps(watch))
@@ -517,6 +529,7 @@ def test_a_reading_a_metre_per_second_off_is_not_looked_at() -> None:
 def test_a_reading_of_two_values_shows_no_footfalls() -> None:
     watch = Watch(size=0.15, count_mps=0.1, noise_mps=0.0)
     assert {watch.walk(0.1).sight for _ in range(300)} == {Sight.UNKNOWN, Sight.BLIND}
+    assert watch.state.steps.hz == 0.0
     assert len({watch.reading() for _ in range(200) if watch.walk(0.01)}) == 2
 
 

@@ -128,9 +128,9 @@ def update(
     if state.im > 0.0 >= im and re < 0.0:
         hz, alike = rhythm.step_hz(limits.octave_share) if rhythm.bins >= MEMORY_BINS else (0.0, 0.0)
         if not quiet and changes >= limits.min_changes:
-            before, footfall_s, doubt = footfall_s, at_s + dt * im / (state.im - im), False
-            new = Footfall(size, ripple, math.sqrt(current.power), changes, footfall_s - before, footfall_s - calm_since, hz, alike)
-            steps = stepped(steps, new, limits.floor(expected_mps), learning, limits)
+            before, footfall_s = footfall_s, at_s + dt * im / (state.im - im)
+            new = Footfall(size, ripple, math.sqrt(current.power), 0 if doubt else changes, footfall_s - before, footfall_s - calm_since, hz, alike)
+            steps, doubt = stepped(steps, new, limits.floor(expected_mps), learning, limits), False
         elif steps.hz and alike >= limits.alike:
             steps = replace(steps, hz=steps.hz + limits.quick * (hz - steps.hz))
         changes = 0
