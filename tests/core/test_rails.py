@@ -308,7 +308,7 @@ def test_an_asymmetry_leaves_both_the_usual_and_the_present() -> None:
     one_handed = learnt(right_only)
     assert verdicts(back, 13.0, one_handed) == NONE
     assert verdicts(back, 13.0) == {Imbalance.ASYMMETRY}
-    tap = pressed(absent(right_only, (True, True), 0.0, over_s=0.3), 6.0, 0.0, 0.02, at_s=12.0)
+    tap = pressed(absent(right_only, (True, True), 0.0, over_s=0.3), 6.8, 0.0, 0.02, at_s=12.0)
     assert verdicts(tap, 13.0, one_handed) == NONE
 
 
