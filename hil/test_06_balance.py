@@ -71,8 +71,8 @@ def test_the_tables_name_every_kind_and_path_and_say_simulated(events: list[Even
 
 
 def test_the_command_writes_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--persons", "0", "--hours", "0.01", "--minutes", "0.6", "--jobs", "1", "--json", str(tmp_path / "x.json")]
-    monkeypatch.setattr("sys.argv", ["judge_balance", *options])
+    asked = "judge_balance --persons 0 --hours 0.01 --minutes 0.6 --jobs 1 --json"
+    monkeypatch.setattr("sys.argv", [*asked.split(), str(tmp_path / "x.json")])
     assert judge_balance.main() == 0
     document = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert document["simulated"] is True
