@@ -204,7 +204,7 @@ def with_thresholds(tuning: TrunkTuning, unseen: Sequence[Unseen]) -> TrunkTunin
             break
         more += 0.125
     losing = (walking + more, max(running, walking + more))
-    loose = tuple(min(high - 1.0, tail.threshold(UNSTEADY_PER_H)) for high, tail in zip(losing, tails, strict=True))
+    loose = tuple(min(high - 1.0, max(high - 2.0, tail.threshold(UNSTEADY_PER_H))) for high, tail in zip(losing, tails, strict=True))
     return TrunkTuning(tuning.bias, tuning.rows, tuning.walking, tuning.running, losing, (loose[0], max(loose)))
 
 
