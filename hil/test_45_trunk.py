@@ -30,13 +30,12 @@ def fastest_command_mps(rig: Rig, for_s: float) -> float:
 
 
 def resumed(rig: Rig) -> bool:
-    """Ask to resume; False while that is refused, the belt still held."""
+    """Ask to resume, and whether the belt then ran; False while that is refused, the belt still held."""
     try:
-        rig.request(RequestKind.RESUME)
+        return rig.request(RequestKind.RESUME).state == "running"
     except RefusedError:
         assert rig.client.snapshot().state == "hold"
         return False
-    return True
 
 
 @ON_THE_BOARD
@@ -94,8 +93,7 @@ def test_somebody_who_rocks_from_rail_to_rail_is_held_until_somebody_resumes(rig
     rig.caused("unsteady")
     rig.state_is("hold")
     until(lambda: resumed(rig), 6.0, "a resume, once the rocking is over")
-    rig.state_is("running")
-    assert sorted(rig.causes()) == ["gait_unknown", "unsteady"]
+    assert set(rig.causes()) == {"gait_unknown", "unsteady"}
 
 
 @ON_THE_BOARD
