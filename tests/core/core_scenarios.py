@@ -195,6 +195,7 @@ def wearing(rig: Rig, seconds: float = 6.0) -> None:
 def tilts(angle_deg: float, rate_dps: float) -> Callable[[Rig], None]:
     def provoke(rig: Rig) -> None:
         assert rig.waist is not None
+        rig.waist.sway_deg = 0.0
         rig.waist.tilt_to(angle_deg, rate_dps)
 
     return provoke
@@ -211,7 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
     "imbalance": Scenario(grab, 0.06),
     "person_down": Scenario(contact(ChannelId.HARNESS)),
     "fallen": Scenario(tilts(90.0, 300.0), 1.0, arrange=lambda rig: wearing(rig, 20.0), setup=with_trunk),
-    "unsteady": Scenario(tilts(20.0, 100.0), 0.4, arrange=wearing, setup=with_trunk),
+    "unsteady": Scenario(tilts(20.0, 100.0), 0.6, arrange=wearing, setup=with_trunk),
     "trunk_lost": Scenario(set_to(waist=None), 1.2, arrange=wearing, setup=with_trunk),
     "gait_unknown": Scenario(quiet, arrange=wearing, setup=with_trunk),
     "sensor_untrusted": Scenario(spoiled(lost("rail_left"))),

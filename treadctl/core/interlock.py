@@ -85,7 +85,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("imbalance", p.losing_balance, A.SS1, 0.0, C.ACK, ENG, "The person is losing balance.", "Help the person; go on only if well.", "IL-08"),
     Row("person_down", p.person_down, A.SS1_FAST, 0.0, C.ACK, ENG, "The person is down: the harness is loaded.", "Help the person.", "IL-09"),
     Row("fallen", p.fallen, A.SS1_FAST, 0.0, C.ACK, ENG, "The person is down, or off the belt.", "Help the person.", "IL-43"),
-    Row("unsteady", p.unsteady, A.HOLD, 0.0, C.RESUME, ENG, "The person is not steady.", "Ask; then resume or end.", "IL-44"),
+    Row("unsteady", p.unsteady, A.HOLD, 0.15, C.RESUME, ENG, "The person is not steady.", "Ask; then resume or end.", "IL-44"),
     Row("trunk_lost", p.trunk_given_up, A.HOLD, 0.0, C.RESUME, ENG, "The waist sensor is lost.", "Watch the person; resume goes on slower, or end.", "IL-45"),
     Row("gait_unknown", p.gait_unknown, A.WARN, 0.0, C.GONE, ENG, "This gait is not yet known: slower.", "Nothing to do: walk the warm-up.", "IL-46"),
     Row("sensor_untrusted", p.sensor_untrusted, A.SS1, 0.0, C.ACK, ENG, "A safety sensor is silent or not believable.", _SENSOR, "IL-10"),

@@ -72,7 +72,7 @@ def follow(memory: Memory, motion: TrunkMotion, dt: float) -> tuple[Memory, tupl
 
     upright = math.sqrt(ux * ux + uy * uy + uz * uz)
     cosine = (gx * ux + gy * uy + gz * uz) / upright if upright > 1e-9 else 1.0
-    k = dt / min(TAU_UPRIGHT_S if cosine > LEANING_COS else TAU_LEANING_S, age)
+    k = dt / (min(TAU_UPRIGHT_S, age) if cosine > LEANING_COS or age < 1.0 else TAU_LEANING_S)
     ux, uy, uz = ux + (gx - ux) * k, uy + (gy - uy) * k, uz + (gz - uz) * k
 
     along = ax * gx + ay * gy + az * gz
