@@ -159,6 +159,14 @@ def test_a_firm_hold_put_on_at_once_needs_each_rule_that_spares_it() -> None:
     assert verdicts(firmer, 4.0, limits=replace(LIMITS, firm_percent=LIMITS.rise_percent)) == {Imbalance.GRAB}
 
 
+def test_a_known_firm_hold_put_back_very_fast_is_no_grab_and_a_grab_by_its_owner_is() -> None:
+    firm = held(15.0, 0.0)
+    back = absent(firm, (True, True), -1.0, 5.0, 0.12)
+    assert verdicts(back, 7.0, learnt(firm)) == NONE
+    assert verdicts(back, 7.0, learnt(firm), limits=replace(LIMITS, put_on_per_s=0.0)) == {Imbalance.GRAB}
+    assert first(Imbalance.GRAB, pressed(held(0.0), 12.0, 12.0, 0.12), 3.0, learnt(firm)) < 2.08
+
+
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("step_hz", [1.4, 2.0, 3.2])
 def test_a_firm_hold_with_its_ripple_says_nothing(known: bool, step_hz: float) -> None:
@@ -278,7 +286,7 @@ def transfer(at_s: float) -> tuple[float, float]:
 def test_the_load_going_to_one_side_at_once_is_an_asymmetry(known: bool) -> None:
     assert first(Imbalance.ASYMMETRY, transfer, 3.0, learnt(held(16.0, 0.05)) if known else None) < 2.1
     for spoilt in ({"asymmetry_jump_percent": 17.0}, {"asymmetry_rate_percent_per_s": 400.0}):
-        assert verdicts(transfer, 3.0, limits=replace(LIMITS, **spoilt)) == NONE
+        assert verdicts(transfer, 3.0, learnt(held(16.0, 0.05)), limits=replace(LIMITS, **spoilt)) == NONE
 
 
 def test_a_lurch_to_one_side_is_seen_as_something() -> None:
@@ -295,6 +303,14 @@ def test_one_who_holds_with_one_hand_is_judged_by_that() -> None:
 
     assert verdicts(one, 20.0) == NONE
     assert verdicts(absent(one, (True, True), 1.0, 3.0, 0.2), 4.0, learnt(one)) == NONE
+
+
+def test_one_firm_hand_put_on_at_once_is_no_asymmetry_though_nothing_is_known_of_it() -> None:
+    def one(at_s: float) -> tuple[float, float]:
+        return 0.0, 15.0 * ramp(at_s, 2.0, 0.15)
+
+    assert verdicts(one, 4.0) == NONE
+    assert verdicts(one, 4.0, limits=replace(LIMITS, snatch_rate_percent_per_s=130.0)) & {Imbalance.GRAB, Imbalance.ASYMMETRY}
 
 
 def test_an_asymmetry_leaves_both_the_usual_and_the_present() -> None:

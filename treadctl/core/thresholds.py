@@ -27,8 +27,9 @@ class RailThresholds:
     firm_percent: float = 20.0  # [D] the same for one whose hold is not known: a firm hold of 15 % put on at once, at the height of its ripple
     floor_creep_percent_per_s: float = 30.0  # [D] judged: what rises more slowly is leaning
     snatch_percent: float = 7.0  # [D] judged: enough for a rise so steep that no hand put on normally makes it
-    snatch_rate_percent_per_s: float = 155.0  # [D] a firm hold of 15 % taken in 0.2 s rises by 118 %/s and its ripple; a grab of 20 % in 0.15 s by 200
-    asymmetry_rate_percent_per_s: float = 125.0  # [D] the same firm hold, taken with one hand
+    snatch_rate_percent_per_s: float = 165.0  # [D] a firm hold of 15 % taken in 0.2 s rises by 118 %/s and its ripple; a grab of 20 % in 0.15 s by 200
+    put_on_per_s: float = 12.0  # [D] a hold put on in 0.2 s rises by 7.9 times itself per second, its ripple and the jitter of stamps on top
+    asymmetry_rate_percent_per_s: float = 125.0  # [D] the same firm hold, taken with one hand; before it is known, the steep rate above counts
     spreads: float = 3.0  # [D] judged: a sine never leaves its mean by more than 1.42 spreads
     unknown_spread: float = 0.21  # [D] of a hold that is not known, as a share of it: a sine of 30 %
     grip_min_s: float = 2.0  # [D] judged: hold seen before a lost one is judged against it

@@ -214,22 +214,22 @@ def _jump(recent: tuple[tuple[float, float, float], ...], before: Hold, mean: fl
     at_s, left, right = recent[-1]
     span_s = at_s - then_s
     total, skew = left + right, right - left
-    rate = (total - then_left - then_right) / span_s
-    rise = total - before.floor
+    rate, rise = (total - then_left - then_right) / span_s, total - before.floor
     if rate > limits.grab_rate_percent_per_s and rise > limits.snatch_percent:
         expected, level, least = before.held, before.held, limits.firm_percent
         spread = min(limits.spreads * limits.unknown_spread * max(0.0, before.held), limits.overload_percent)
         if usual is not None:
             level, spread, least = usual.total, _spread(usual.total_var, usual.seconds, limits), limits.rise_percent
             expected += (level - mean) * min(1.0, max(0.0, before.held / mean)) if mean > 0.0 else 0.0
-        if rate > limits.snatch_rate_percent_per_s and total - expected > max(limits.snatch_percent + spread / limits.spreads, spread):
+        back = limits.put_on_per_s * level if total < level else 0.0  # no more than the hold that is usual, put on again
+        if rate > max(limits.snatch_rate_percent_per_s, back) and total - expected > max(limits.snatch_percent + spread / limits.spreads, spread):
             return Imbalance.GRAB
         if rise > least and total - level > max(limits.grab_percent, spread):
             return Imbalance.GRAB
 
     side = 1.0 if skew > then_right - then_left else -1.0
     rate = side * (skew - (then_right - then_left)) / span_s
-    if rate > limits.asymmetry_rate_percent_per_s:
+    if rate > (limits.asymmetry_rate_percent_per_s if usual is not None else limits.snatch_rate_percent_per_s):
         present = before.grip_right - before.grip_left
         level, spread = (present, 0.0) if usual is None else (usual.skew, _spread(usual.skew_var, usual.seconds, limits))
         jump = min(side * (skew - level), side * (skew - present))
