@@ -108,9 +108,9 @@ def test_a_short_run_has_no_false_stop_and_is_the_same_twice() -> None:
 
 
 def test_a_detector_that_fires_at_anything_is_told_so() -> None:
-    jumpy = replace(RailThresholds(), snatch_percent=0.5, snatch_rate_percent_per_s=5.0, grab_rate_percent_per_s=5.0)
-    out = score(0.05, 2, 11, limits=jumpy)
-    assert out.stops >= 1
+    jumpy = replace(RailThresholds(), snatch_percent=2.0, snatch_rate_percent_per_s=20.0, grab_rate_percent_per_s=20.0, unknown_spread=0.0, spreads=0.5)
+    out = score(0.2, 4, 11, limits=jumpy)
+    assert out.stops > 1
     assert out.bound_per_hour > out.stops / out.hours
 
 

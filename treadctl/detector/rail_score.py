@@ -335,7 +335,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     of = HARD if args.hard else USUAL
     out = sys.stdout
-    out.write("\n".join(lines(validate(100, args.seed, of))) + "\n")
+    out.write("\n".join(lines(validate(300, args.seed, of))) + "\n")
     report = Report(
         score(args.hours, args.people, args.seed, of),
         {kind: catch(kind, args.events, 5, args.seed, of) for kind in KINDS} if args.events else {},
