@@ -1,6 +1,6 @@
 """What the detector has to beat, run over the same recordings in the same way: two published simple detectors.
 
-Both are causal. Their figures in the literature are quoted in docs/explanation/imbalance.md; those printed by the evaluation are measured in the same run.
+Both are causal. Their figures in the literature are quoted in docs/explanation/waist.md; those printed by the evaluation are measured in the same run.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from treadctl.core.imbalance.calibration import RUN_ABOVE_G, WALK_BELOW_G, Calibration, Peaks, TrunkTuning
+from treadctl.core.imbalance.calibration import RUN_ABOVE_G, SPREADS, WALK_BELOW_G, Calibration, Peaks, TrunkTuning
 from treadctl.core.imbalance.trunk import CLIP, FULL_INTENSITY_G, LAG_S, MAX_INTENSITY
 from treadctl.detector.dataset import Kind
 from treadctl.detector.score import alarms_above
@@ -59,7 +59,7 @@ def population(people: Sequence[Person]) -> tuple[Peaks, Peaks]:
         known = [getattr(p.calibration, gait) for p in people if getattr(p.calibration, gait).blocks > 0]
         if not known:
             raise ValueError(f"nobody has a recording of {gait} to calibrate on")
-        own = [np.asarray(g.mean) + 1.5 * np.sqrt(g.var) for g in known]
+        own = [np.asarray(g.mean) + SPREADS * np.sqrt(g.var) for g in known]
         found.append(tuple(float(x) for x in np.exp(np.mean(np.log(own), axis=0))))
     return found[0], found[1]
 

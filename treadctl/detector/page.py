@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Final
 
 from treadctl.detector.evaluate import DETECTOR
-from treadctl.detector.report import BASELINES, GOALS, Evaluation
+from treadctl.detector.report import BASELINES, GOALS, Evaluation, cells
 from treadctl.detector.score import Row
 
 STYLE: Final = """
@@ -45,16 +45,10 @@ def _table(caption: str, rows: list[Row]) -> str:
 
 
 def _line(r: Row) -> str:
-    fall = r.caught_share is not None
-    cells = (
-        escape(r.name), str(r.trials),
-        f"{100 * r.caught_share:.1f} %" if r.caught_share is not None else "", str(r.early) if fall else "",
-        " / ".join(f"{x:.0f}" for x in r.lead_ms) if r.lead_ms else "",
-        "" if fall or not r.trials else f"{100 * r.stopped_trials / r.trials:.0f} %", "" if fall else str(r.alarms), "" if fall else f"{r.hours:.2f}",
-        f"{r.per_hour:.2f}" if r.per_hour is not None else "", f"≤ {r.per_hour_bound:.2f}" if r.per_hour_bound is not None else "",
-    )  # fmt: skip
+    *words, bound = cells(r, " / ")
     mark = " class=all" if r.name.startswith("all ") else ""
-    return f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    shown = (escape(r.name), *words, f"≤ {bound}" if bound else "")
+    return f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in shown)}</tr>"
 
 
 def _svg(draw: Callable[[Any, Evaluation], None], e: Evaluation) -> str:

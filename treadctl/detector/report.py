@@ -87,15 +87,23 @@ def _point(offset: float, outcomes: Sequence[Outcome]) -> Point:
 HEAD: Final = f"  {'':44}{'trials':>7}{'caught':>8}{'early':>6}{'lead p10/p50/p90 ms':>21}{'stopped':>9}{'false':>6}{'hours':>7}{'per hour (95 % bound)':>24}"
 
 
+def cells(r: Row, between: str) -> tuple[str, str, str, str, str, str, str, str, str]:
+    """One row as words: trials, caught, early, leads joined by `between`, stopped, false, hours, per hour, bound. What does not apply is empty."""
+    fall = r.caught_share is not None
+    return (
+        str(r.trials),
+        f"{100 * r.caught_share:.1f} %" if r.caught_share is not None else "", str(r.early) if fall else "",
+        between.join(f"{x:.0f}" for x in r.lead_ms) if r.lead_ms else "",
+        "" if fall or not r.trials else f"{100 * r.stopped_trials / r.trials:.0f} %", "" if fall else str(r.alarms), "" if fall else f"{r.hours:.2f}",
+        f"{r.per_hour:.2f}" if r.per_hour is not None else "", f"{r.per_hour_bound:.2f}" if r.per_hour_bound is not None else "",
+    )  # fmt: skip
+
+
 def line_of(r: Row) -> str:
     """One row of a table."""
-    caught = f"{100 * r.caught_share:.1f} %" if r.caught_share is not None else ""
-    lead = "/".join(f"{x:.0f}" for x in r.lead_ms) if r.lead_ms else ""
-    rate = f"{r.per_hour:.2f} (<= {r.per_hour_bound:.2f})" if r.per_hour is not None and r.per_hour_bound is not None else ""
-    stopped = f"{100 * r.stopped_trials / r.trials:.0f} %" if r.caught is None and r.trials else ""
-    false = str(r.alarms) if r.caught is None else ""
-    hours = f"{r.hours:.2f}" if r.caught is None else ""
-    return f"  {r.name:44}{r.trials:>7}{caught:>8}{r.early if r.caught is not None else '':>6}{lead:>21}{stopped:>9}{false:>6}{hours:>7}{rate:>24}".rstrip()
+    trials, caught, early, lead, stopped, false, hours, rate, bound = cells(r, "/")
+    rated = f"{rate} (<= {bound})" if rate else ""
+    return f"  {r.name:44}{trials:>7}{caught:>8}{early:>6}{lead:>21}{stopped:>9}{false:>6}{hours:>7}{rated:>24}".rstrip()
 
 
 def as_lines(e: Evaluation) -> list[str]:
