@@ -123,8 +123,8 @@ class Walk:
             world.advance(self.now_s)
         sample = self._measured()
         scene = Scene(self.now_s, self.mass_kg, self.hands, learning, expected_mps, ramping, AGE_LIMIT_S)
-        self.fused = watch(self.fused, sample, scene, True, tuning(), LIMITS)
-        self.alone = watch(self.alone, Sample(rail_left=sample.rail_left, rail_right=sample.rail_right), scene, False, None, LIMITS)
+        self.fused = watch(self.fused, sample, scene, tuning(), LIMITS)
+        self.alone = watch(self.alone, Sample(rail_left=sample.rail_left, rail_right=sample.rail_right), scene, None, LIMITS)
 
     def _measured(self) -> Sample:
         """Rails, waist and encoder through their counts, and the drive's current every 40 ms."""

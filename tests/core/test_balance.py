@@ -38,7 +38,7 @@ def fused(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[float, Imbalance, I
         monkeypatch.setattr(fusion, "_hands", lambda state, *_, said=hands: replace(state, verdict=said))
         monkeypatch.setattr(fusion, "_feet", lambda state, *_, said=feet: replace(state, verdict=said))
         monkeypatch.setattr(fusion.waist, "update", lambda state, *_, said=trunk: replace(state, verdict=said))
-        balance = watch(balance, rails, scene(at_s), True, with_trunk(make_setup()).trunk_tuning, LIMITS)
+        balance = watch(balance, rails, scene(at_s), with_trunk(make_setup()).trunk_tuning, LIMITS)
     return balance
 
 

@@ -50,7 +50,7 @@ def _motion(number: int) -> Channel[TrunkMotion]:
 
 def _running(waist: bool) -> tuple[State, float]:
     fitted = frozenset(ChannelId) - {ChannelId.HEART_RATE, ChannelId.PRESENCE}
-    setup = Setup(LONG, fitted if waist else fitted - {ChannelId.TRUNK}, CordWiring.INPUT_ONLY, trunk_tuning=load_tuning().core)
+    setup = Setup(LONG, fitted if waist else fitted - {ChannelId.TRUNK}, CordWiring.INPUT_ONLY, trunk_tuning=load_tuning().core if waist else None)
     now_s = 100.0
     state = initial_state(setup, now_s)
     wanted = [(RequestKind.RESET, SessionState.IDLE), (RequestKind.ARM, SessionState.ARMED), (RequestKind.START_HOLD, SessionState.RUNNING)]

@@ -193,7 +193,7 @@ def _watch(state: State, sample: Sample, now_s: float, engaged: bool) -> Balance
     ramping = changing or lifting or state.session is SessionState.STOPPING
     learning = state.session is SessionState.WARM_UP and state.expected_mps > 0.1
     scene = Scene(now_s, person.mass_kg, _hands(state), learning, state.expected_mps, ramping, setup.sensor_age_limit_s)
-    return watch(state.balance, sample, scene, ChannelId.TRUNK in setup.fitted, setup.trunk_tuning, setup.detectors)
+    return watch(state.balance, sample, scene, setup.trunk_tuning, setup.detectors)
 
 
 def _cap(state: State, session: SessionState, segment: int) -> bool:

@@ -43,7 +43,7 @@ class Setup:
     standstill_mps: float = 0.03
     start_hold_s: float = 1.0
     detectors: DetectorThresholds = DetectorThresholds()
-    trunk_tuning: TrunkTuning | None = None
+    trunk_tuning: TrunkTuning | None = None  # where a waist sensor is fitted
 
 
 @cache

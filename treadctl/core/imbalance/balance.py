@@ -55,12 +55,12 @@ class Balance:
         return Balance(RailState(self.rails.baseline), TrunkState(trust, self.trunk.calibration.spoil()))
 
 
-def watch(balance: Balance, sample: Sample, scene: Scene, fitted_trunk: bool, tuning: TrunkTuning | None, limits: DetectorThresholds) -> Balance:
+def watch(balance: Balance, sample: Sample, scene: Scene, tuning: TrunkTuning | None, limits: DetectorThresholds) -> Balance:
     """The balance after this step's samples. What is stale or missing feeds nothing: the interlock judges that by its own rows."""
     footfalls = _feet(balance.footfalls, sample, scene, limits)
     rails = _hands(balance.rails, sample, scene, footfalls, limits)
     trunk = balance.trunk
-    if fitted_trunk and tuning is not None:
+    if tuning is not None:
         motion = sample.trunk.fresh(scene.age_limit_s)
         trunk = waist.update(trunk, scene.now_s - (sample.trunk.age_s if motion is not None else 0.0), motion, scene.learning, tuning, limits.trunk)
     verdicts = (rails.verdict, trunk.verdict, footfalls.verdict)
