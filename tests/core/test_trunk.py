@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -29,7 +30,7 @@ class Wearer:
         self.waist = Waist()
         self.dt_s = 1.0 / rate_hz
         self.now_s = 50.0
-        self.learning = learning
+        self.learning, self.walks = learning, True
         self.state = TrunkState()
         self.said: list[tuple[float, Imbalance]] = []
 
@@ -41,7 +42,7 @@ class Wearer:
         return self.state
 
     def feed(self, motion: TrunkMotion | None) -> None:
-        self.state = update(self.state, self.now_s, motion, self.learning, TUNING, LIMITS)
+        self.state = update(self.state, self.now_s, motion, self.learning, self.walks, TUNING, LIMITS)
         if self.state.verdict is not Imbalance.NONE:
             self.said.append((self.now_s, self.state.verdict))
 
@@ -84,9 +85,9 @@ def test_while_the_limits_are_other_peoples_a_fall_must_be_surer() -> None:
         score = lean + more * LIMITS.population_margin
         tuning = replace(TUNING, rows=tuple((0.0,) * len(row) for row in TUNING.rows), bias=score)
         motion = wearer.waist.move(0.01)
-        assert update(wearer.state, wearer.now_s + 0.01, motion, False, tuning, LIMITS).verdict is expected
+        assert update(wearer.state, wearer.now_s + 0.01, motion, False, True, tuning, LIMITS).verdict is expected
         known = replace(wearer.state, calibration=Calibration(walking=replace(wearer.state.calibration.walking, blocks=40)))
-        assert update(known, wearer.now_s + 0.01, motion, False, tuning, LIMITS).verdict is Imbalance.TRUNK_FALLING
+        assert update(known, wearer.now_s + 0.01, motion, False, True, tuning, LIMITS).verdict is Imbalance.TRUNK_FALLING
 
 
 def test_unsteady_gait_is_not_learnt() -> None:
@@ -187,13 +188,38 @@ def test_a_sensor_that_changes_its_scale_or_axes_is_given_up_within_two_seconds(
     assert wearer.state.trust is Trust.LOST
 
 
+@pytest.mark.parametrize("zero_dps", [0.0, 8.0])
+def test_a_sensor_that_lies_still_while_the_belt_moves_is_given_up(zero_dps: float) -> None:
+    wearer, noise = Wearer(), random.Random(3)  # noqa: S311 - a seed, no secret
+
+    def lie(seconds: float) -> Trust:
+        for _ in range(round(seconds / wearer.dt_s)):
+            wearer.now_s += wearer.dt_s
+            force = (noise.gauss(0.0, 0.004), noise.gauss(0.0, 0.004), 1.0 + noise.gauss(0.0, 0.004))
+            wearer.feed(TrunkMotion(force, (zero_dps + noise.gauss(0.0, 0.2), noise.gauss(0.0, 0.2), noise.gauss(0.0, 0.2))))
+        return wearer.state.trust
+
+    wearer.walks = False
+    assert lie(60.0) is not Trust.LOST
+    wearer.walks = True
+    assert lie(LIMITS.still_s - 0.5) is not Trust.LOST
+    assert lie(1.0) is Trust.LOST
+
+
+def test_whoever_walks_is_never_taken_for_a_sensor_that_lies_still() -> None:
+    wearer = Wearer()
+    wearer.walk(60.0)
+    assert wearer.state.trust is Trust.PERSONAL
+    assert wearer.state.still_s < 0.5
+
+
 def test_a_sample_seen_again_or_from_the_past_changes_nothing() -> None:
     wearer = Wearer()
     wearer.walk(5.0)
     before = wearer.state
     motion = wearer.waist.move(0.01)
-    assert update(before, before.at_s, motion, True, TUNING, LIMITS) is before
-    assert update(before, before.at_s - 1.0, motion, True, TUNING, LIMITS) is before
+    assert update(before, before.at_s, motion, True, True, TUNING, LIMITS) is before
+    assert update(before, before.at_s - 1.0, motion, True, True, TUNING, LIMITS) is before
 
 
 @given(st.tuples(*[st.floats(-math.pi, math.pi)] * 3))
@@ -224,7 +250,7 @@ def test_no_finite_motion_breaks_it(samples: list[tuple[float, TrunkMotion]], le
     state, now_s = TrunkState(), 0.0
     for dt_s, motion in samples:
         now_s += dt_s
-        state = update(state, now_s, motion, learning, TUNING, LIMITS)
+        state = update(state, now_s, motion, learning, True, TUNING, LIMITS)
         assert not math.isnan(state.score)
         assert all(map(math.isfinite, state.memory))
 
@@ -246,7 +272,7 @@ def test_samples_that_come_late_but_without_a_hole_tell_who_lies() -> None:
     wearer.waist.tilt_to(90.0, 150.0)
     for number in range(150):
         if number % 2:  # the last one grew too old before the next came
-            wearer.state = update(wearer.state, wearer.now_s + 0.11, None, False, TUNING, LIMITS)
+            wearer.state = update(wearer.state, wearer.now_s + 0.11, None, False, True, TUNING, LIMITS)
         wearer.walk(wearer.dt_s)
     assert wearer.said[-1][1] is Imbalance.TRUNK_DOWN
 
@@ -255,7 +281,7 @@ def test_a_score_that_is_no_number_is_a_fall() -> None:
     wearer = Wearer()
     wearer.walk(5.0)
     broken = replace(TUNING, bias=math.nan)
-    assert update(wearer.state, wearer.now_s + 0.01, wearer.waist.move(0.01), True, broken, LIMITS).verdict is Imbalance.TRUNK_FALLING
+    assert update(wearer.state, wearer.now_s + 0.01, wearer.waist.move(0.01), True, True, broken, LIMITS).verdict is Imbalance.TRUNK_FALLING
 
 
 def test_the_score_is_the_quadratic_form() -> None:

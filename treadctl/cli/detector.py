@@ -126,12 +126,16 @@ def rails(
     hours: Annotated[float, typer.Option("--hours", min=0.01, max=1000.0, help="Simulated hours of steady gait.")] = 1.0,
     people: Annotated[int, typer.Option("--people", min=1, max=10000, help="Simulated people.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulation.")] = 1,
+    events: Annotated[int, typer.Option("--events", min=0, max=10000, help="People with five events of each kind.")] = 200,
+    cells: Annotated[int, typer.Option("--cells", min=0, max=1000, help="People with each fault of a load cell.")] = 20,
     hard: Annotated[bool, typer.Option("--hard", help="One in ten holds firmly, with 60 % ripple.")] = False,
 ) -> None:
     """Judge the handrail detector on simulated hands: no public recording of real ones is known."""
-    from treadctl.detector import rail_score  # noqa: PLC0415
+    from treadctl.detector.rail_loads import HARD, USUAL  # noqa: PLC0415
+    from treadctl.detector.rail_score import judged  # noqa: PLC0415
 
-    rail_score.main(["--hours", str(hours), "--people", str(people), "--seed", str(seed), *(["--hard"] if hard else [])])
+    for line in judged(hours, people, events, cells, seed, HARD if hard else USUAL):
+        print(line)
 
 
 @app.command("closed-loop")

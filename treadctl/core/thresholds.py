@@ -96,10 +96,10 @@ class FootfallThresholds:
 class TrunkThresholds:
     """When the waist sensor is believed, and when the person is down. The thresholds of the score itself are fitted, see `calibration.TrunkTuning`.
 
-    All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees:
-    KFall ends its falls beyond that) is no gait; the force along gravity is 1 g in the mean of a second in whoever walks, runs or lies, so one outside 0.7
-    to 1.4 g for half a second is a wrong scale or axes that changed places; 20 s of steady gait are the shortest calibration the evaluation was made
-    with; for a gait never seen a fall must be surer by one unit of log-odds (2.7 to 1), less with every second. 0.83 m/s: the cap of beginners, 3 km/h.
+    All derived: a sample missing for 50 ms hides a tenth of a fall's lead; half a second lying (60 degrees: KFall ends its falls beyond that) is no gait; the
+    force along gravity is 1 g in the mean of a second in whoever walks, runs or lies, so one outside 0.7 to 1.4 g for half a second is a wrong scale or axes
+    that changed places; 20 s of steady gait are the shortest calibration the evaluation was made with; for a gait never seen a fall must be surer by one unit
+    of log-odds (2.7 to 1), less with every second; no waist turned by less than 3 degrees/s for over 0.8 s in recorded gait [M]. 0.83 m/s: beginners, 3 km/h.
     """
 
     max_gap_s: float = 0.05
@@ -113,6 +113,8 @@ class TrunkThresholds:
     least_weight_g: float = 0.7
     most_weight_g: float = 1.4
     doubt_s: float = 0.5
+    still_dps: float = 3.0
+    still_s: float = 5.0
     population_margin: float = 1.0
     uncalibrated_max_mps: float = 0.83
 

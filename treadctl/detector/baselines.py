@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from treadctl.core.imbalance.inertia import FEATURES
 from treadctl.core.thresholds import TrunkThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
-from treadctl.detector.dataset import Kind, Recording
+from treadctl.detector.dataset import GAIT, Recording
 from treadctl.detector.score import alarms_above
 from treadctl.detector.traces import CALIBRATION_S, Trace, judged_from_s
 
@@ -51,20 +51,24 @@ def two_feature_alarms(traces: Sequence[Trace], every_gait: bool, calibration_s:
     The warm-up is what calibrates our detector, or, with `every_gait`, the first part of every walk and jog (as published: then judge only the rest).
     """
     settle_s = TrunkThresholds().settle_s
-    gait = {Kind.WALK, Kind.JOG}
     own = [
         t.features[(t.time_s >= settle_s) & (t.time_s < settle_s + calibration_s)][:, TWO].max(axis=0)
         for t in traces
-        if (t.recording.kind in gait if every_gait else t.recording.calibration)
+        if (t.recording.kind in GAIT if every_gait else t.recording.calibration)
     ]
     if not own:
         return [[] for _ in traces]
     limits = LIMIT_OF_OWN_MAXIMUM * np.max(own, axis=0)
     found = []
     for one in traces:
-        from_s = settle_s + calibration_s if every_gait and one.recording.kind in gait else judged_from_s(one.recording, calibration_s)
+        from_s = two_feature_from_s(one.recording, every_gait, calibration_s)
         found.append(alarms_above(one.time_s, (one.features[:, TWO] / limits).max(axis=1) - 1.0, from_s))
     return found
+
+
+def two_feature_from_s(recording: Recording, every_gait: bool, calibration_s: float) -> float:
+    """The instant from which a recording is judged, s: after its part of the warm-up."""
+    return TrunkThresholds().settle_s + calibration_s if every_gait and recording.kind in GAIT else judged_from_s(recording, calibration_s)
 
 
 def kfall_alarms(recording: Recording, calibration_s: float = CALIBRATION_S) -> list[float]:

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 DATASET_FILE: Final = "dataset.toml"
 INDEX_FILE: Final = "index.csv"
 _PAGE: Final = "see docs/reference/recording-format.md"
-SWAPPED_FALLS: Final = 2  # so many falls of a person, and ...
+SWAPPEDFALLS: Final = 2  # so many falls of a person, and ...
 SWAPPED_SHARE: Final = 0.25  # ... this share of them: the sensor's axes are not what they are said to be, in gait neither
 
 
@@ -120,7 +120,8 @@ _OTHER_NAMES: Final = {"code": "activity", "subject": "person"}
 
 _NEEDED: Final = ("key", "activity", "person", "trial")
 _MOVING: Final = frozenset({Kind.WALK, Kind.JOG, Kind.STAIRS, Kind.STUMBLE, Kind.FALL, Kind.FAINT})
-_FALLS: Final = frozenset({Kind.FALL, Kind.FAINT})
+FALLS: Final = frozenset({Kind.FALL, Kind.FAINT})
+GAIT: Final = frozenset({Kind.WALK, Kind.JOG})
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Dataset:
     @property
     def uncalibrated(self) -> tuple[str, ...]:
         """Those of `persons` who have no walk or jog that may serve as their warm-up: they are judged by other people's limits."""
-        calibrated = {r.person for r in self.recordings if r.calibration and r.kind in {Kind.WALK, Kind.JOG}}
+        calibrated = {r.person for r in self.recordings if r.calibration and r.kind in GAIT}
         return tuple(person for person in self.persons if person not in calibrated)
 
 
@@ -240,15 +241,15 @@ def _about(folder: Path, rows: list[Row]) -> DatasetSection:
 
 
 def _axes(recording: Recording) -> Flaw | None:
-    if recording.kind not in _FALLS:
+    if recording.kind not in FALLS:
         return None
     return quality.axes_disagree(recording.time_s, recording.force_g, recording.rate_dps, recording.impact)
 
 
 def _believed(recordings: list[Recording], swapped: Counter[str]) -> tuple[list[Recording], list[Refused]]:
     """Without the people several of whose falls show swapped axes: a fall shows it only now and then, gait never, and the sensor was the same."""
-    falls = Counter(r.person for r in recordings if r.kind in _FALLS) + swapped
-    doubted = {person for person, count in swapped.items() if count >= SWAPPED_FALLS and count >= SWAPPED_SHARE * falls[person]}
+    falls = Counter(r.person for r in recordings if r.kind in FALLS) + swapped
+    doubted = {person for person, count in swapped.items() if count >= SWAPPEDFALLS and count >= SWAPPED_SHARE * falls[person]}
     return [r for r in recordings if r.person not in doubted], [
         Refused(r.place, f"{swapped[r.person]} of {falls[r.person]} falls of {r.person} show swapped or mirrored axes: nothing of this sensor is believed")
         for r in recordings
@@ -310,7 +311,7 @@ class _Reader:
         recording = Recording(
             fields["person"], fields["activity"], fields["trial"], activity.kind, activity.calibration, place, time_s, force_g, rate_dps, impact_s
         )
-        if activity.kind in _FALLS:
+        if activity.kind in FALLS:
             self._refuse(quality.complaints_about_impact(time_s, force_g, recording.impact, impact_s is not None), place)
         return recording
 

@@ -23,8 +23,8 @@ from treadctl.core.imbalance.trunk import TrunkState, update
 from treadctl.core.imbalance.verdict import LEVEL, Level
 from treadctl.core.sample import TrunkMotion
 from treadctl.core.thresholds import TrunkThresholds
-from treadctl.detector.baselines import kfall_alarms, two_feature_alarms
-from treadctl.detector.dataset import Dataset, Kind
+from treadctl.detector.baselines import kfall_alarms, two_feature_alarms, two_feature_from_s
+from treadctl.detector.dataset import GAIT, Dataset, Kind
 from treadctl.detector.faulty import FAULTS, spoil
 from treadctl.detector.fit import Person, between, fit, scores_of
 from treadctl.detector.score import REFRACTORY_S, Outcome, alarms_above, outcome
@@ -100,15 +100,16 @@ def _fold(index: int, calibration_s: float) -> Fold:
     outcomes: dict[str, list[Outcome]] = {DETECTOR: [], UNSTEADY: []}
     begun, samples = time.perf_counter(), 0
     for one in person.traces:
-        stops, holds = alarms_live(motions(one.recording), person.calibration, tuning)
-        outcomes[DETECTOR].append(outcome(one.recording, stops, calibration_s))
-        outcomes[UNSTEADY].append(outcome(one.recording, holds, calibration_s))
+        from_s = judged_from_s(one.recording, calibration_s)
+        stops, holds = alarms_live(motions(one.recording), person.calibration, tuning, one.recording.kind in GAIT)
+        outcomes[DETECTOR].append(outcome(one.recording, stops, from_s))
+        outcomes[UNSTEADY].append(outcome(one.recording, holds, from_s))
         samples += len(one.intensity)
     seconds = time.perf_counter() - begun
     for name, calibration in _calibrations(person):
         outcomes[name] = [_above(t, _excess(t, calibration, tuning), calibration_s) for t in person.traces]
     own = [t.recording for t in person.traces]
-    outcomes[KFALL] = [outcome(r, kfall_alarms(r, calibration_s), calibration_s) for r in own]
+    outcomes[KFALL] = [outcome(r, kfall_alarms(r, calibration_s), judged_from_s(r, calibration_s)) for r in own]
     for name, every in ((TWO_FEATURES, False), (TWO_FEATURES_ALL, True)):
         outcomes[name] = two_feature_outcomes(person.traces, every, calibration_s)
     excesses = [_excess(t, person.calibration, tuning) for t in person.traces]
@@ -117,8 +118,10 @@ def _fold(index: int, calibration_s: float) -> Fold:
     return Fold(person.name, outcomes, roc, faults, samples, seconds, tuning)
 
 
-def alarms_live(samples: Iterable[tuple[float, TrunkMotion | None]], calibration: Calibration, tuning: TrunkTuning) -> tuple[list[float], list[float]]:
-    """Instants (s from the first sample) of stops and of holds or stops, by the core's own code."""
+def alarms_live(
+    samples: Iterable[tuple[float, TrunkMotion | None]], calibration: Calibration, tuning: TrunkTuning, walks: bool
+) -> tuple[list[float], list[float]]:
+    """Instants (s from the first sample) of stops and of holds or stops, by the core's own code. `walks`: as on a moving belt."""
     thresholds = TrunkThresholds()
     state = TrunkState(calibration=calibration)
     stops: list[float] = []
@@ -126,7 +129,7 @@ def alarms_live(samples: Iterable[tuple[float, TrunkMotion | None]], calibration
     first_s: float | None = None
     for at_s, motion in samples:
         first_s = at_s if first_s is None else first_s
-        state = update(state, at_s, motion, False, tuning, thresholds)
+        state = update(state, at_s, motion, False, walks, tuning, thresholds)
         level = LEVEL[state.verdict]
         for found, least in ((stops, Level.LOSING_BALANCE), (holds, Level.UNSTEADY)):
             if level >= least and (not found or at_s - first_s - found[-1] >= REFRACTORY_S):
@@ -151,18 +154,20 @@ def _excess(one: Trace, calibration: Calibration, tuning: TrunkTuning) -> Array:
 
 
 def _above(one: Trace, excess: Array, calibration_s: float) -> Outcome:
-    return outcome(one.recording, alarms_above(one.time_s, excess, judged_from_s(one.recording, calibration_s)), calibration_s)
+    from_s = judged_from_s(one.recording, calibration_s)
+    return outcome(one.recording, alarms_above(one.time_s, excess, from_s), from_s)
 
 
 def two_feature_outcomes(traces: Sequence[Trace], every_gait: bool, calibration_s: float) -> list[Outcome]:
     """The two-feature baseline over one person's traces."""
-    return [outcome(t.recording, alarms, calibration_s) for t, alarms in zip(traces, two_feature_alarms(traces, every_gait, calibration_s), strict=True)]
+    found = zip(traces, two_feature_alarms(traces, every_gait, calibration_s), strict=True)
+    return [outcome(t.recording, alarms, two_feature_from_s(t.recording, every_gait, calibration_s)) for t, alarms in found]
 
 
 def _under_fault(person: Person, name: str, tuning: TrunkTuning, calibration_s: float) -> Iterable[Outcome]:
     """Gait that did not calibrate, and every fifth fall, of this person with a faulty sensor, through the core's own code."""
-    wanted = [t for t in person.traces if t.recording.kind in {Kind.WALK, Kind.JOG} and not t.recording.calibration]
+    wanted = [t for t in person.traces if t.recording.kind in GAIT and not t.recording.calibration]
     wanted += [t for t in person.traces if t.recording.kind is Kind.FALL][::5]
     for one in wanted:
-        stops, _ = alarms_live(spoil(one.recording, name), person.calibration, tuning)
-        yield outcome(one.recording, stops, calibration_s)
+        stops, _ = alarms_live(spoil(one.recording, name), person.calibration, tuning, one.recording.kind in GAIT)
+        yield outcome(one.recording, stops, judged_from_s(one.recording, calibration_s))

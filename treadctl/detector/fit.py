@@ -171,10 +171,6 @@ class Tail:
         """The score passed `per_hour` times an hour."""
         return self.from_score + self.scale * math.log(max(self.per_hour / per_hour, 1.0))
 
-    def rate(self, threshold: float) -> float:
-        """How often an hour `threshold` is passed; a lower bound below `from_score`."""
-        return self.per_hour * math.exp(-max(0.0, threshold - self.from_score) / self.scale)
-
 
 def tail_of(unseen: Sequence[Unseen], kind: Kind) -> Tail:
     """The exponential tail of the highest score of each second of gait (peaks over threshold), over people the model had not seen."""

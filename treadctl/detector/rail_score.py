@@ -1,16 +1,14 @@
 """How the handrail detector does on simulated hands: false alarms per hour, grabs caught and how soon, other events, broken cells.
 
-`python -m treadctl.detector.rail_score --hours 1 --people 20 --seed 1` prints a report. Everything in it is simulated.
+`treadctl detector rails` prints the report. Everything in it is simulated.
 A false alarm is a verdict of losing balance in normal use; those within 5 s of one another count once. A latency runs from the first sample whose
 load without noise exceeds the person's hold (with its ripple) by 1 % of body weight, to the sample with the verdict, both by their stamps.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +22,8 @@ from treadctl.core.thresholds import RailThresholds
 from treadctl.core.units import STANDARD_GRAVITY_MPS2
 from treadctl.detector import rail_loads as loads
 from treadctl.detector.rail_figures import lines, validate
-from treadctl.detector.rail_loads import HARD, USUAL, Plan, Population, Sample, Someone, Walker
+from treadctl.detector.rail_loads import USUAL, Plan, Population, Sample, Someone, Walker
+from treadctl.detector.score import upper_bound
 
 LIMITS: Final = RailThresholds()
 REFRACTORY_S: Final = 5.0
@@ -50,11 +49,8 @@ class FalseAlarms:
 
     @property
     def bound_per_hour(self) -> float:
-        """One-sided 95 % bound of false stops per hour: 3/T for none, else Poisson's by normal approximation (Wilson-Hilferty)."""
-        if not self.hours:
-            return math.inf
-        k = self.stops + 1
-        return (3.0 if not self.stops else k * (1.0 - 1.0 / (9.0 * k) + 1.645 / (3.0 * math.sqrt(k))) ** 3) / self.hours
+        """One-sided 95 % bound of false stops per hour."""
+        return upper_bound(self.stops) / self.hours if self.hours else math.inf
 
     def add(self, other: FalseAlarms) -> None:
         """Put another part of the same run in."""
@@ -323,29 +319,14 @@ def told(report: Report) -> str:
     return "\n".join(text)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Print the figures of the generator, then the report."""
-    parser = argparse.ArgumentParser(description="Score the handrail detector on simulated hands.")
-    parser.add_argument("--hours", type=float, default=1.0)
-    parser.add_argument("--people", type=int, default=20)
-    parser.add_argument("--events", type=int, default=200, help="people with five events of each kind")
-    parser.add_argument("--faults", type=int, default=20, help="people with each fault of a cell")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--hard", action="store_true", help="one in ten holds firmly with 60 %% ripple")
-    args = parser.parse_args(argv)
-    of = HARD if args.hard else USUAL
-    out = sys.stdout
-    out.write("\n".join(lines(validate(300, args.seed, of))) + "\n")
-    report = Report(
-        score(args.hours, args.people, args.seed, of),
-        {kind: catch(kind, args.events, 5, args.seed, of) for kind in KINDS} if args.events else {},
-        faults(args.faults, args.seed, of),
-    )
-    out.write(told(report) + "\n")
-    for shift_n in (0.0, 2.0, 3.0, 5.0, -3.0) if args.faults else ():
-        seen, people = lost_with_shift(shift_n, 5 * args.faults, args.seed, of=of)
-        out.write(f"hold lost by people under 50 kg, zero of both cells shifted by {shift_n:+.0f} N: {seen} of {people} seen\n")
+def judged(hours: float, people: int, events: int, cells: int, seed: int, of: Population) -> Iterator[str]:
+    """The figures of the generator, then the report, line by line.
 
-
-if __name__ == "__main__":
-    main()
+    `people` walk for `hours` together; `events` people have five events of each kind, `cells` people each fault of a cell.
+    """
+    yield from lines(validate(300, seed, of))
+    caught = {kind: catch(kind, events, 5, seed, of) for kind in KINDS} if events else {}
+    yield told(Report(score(hours, people, seed, of), caught, faults(cells, seed, of)))
+    for shift_n in (0.0, 2.0, 3.0, 5.0, -3.0) if cells else ():
+        seen, shifted = lost_with_shift(shift_n, 5 * cells, seed, of=of)
+        yield f"hold lost by people under 50 kg, zero of both cells shifted by {shift_n:+.0f} N: {seen} of {shifted} seen"

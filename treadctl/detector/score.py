@@ -10,12 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from treadctl.detector.dataset import Kind, Recording
-from treadctl.detector.traces import judged_from_s
+from treadctl.detector.dataset import FALLS, Kind, Recording
 
 CAUGHT_WITHIN_S: Final = 1.5  # before the impact; an earlier alarm was about something else
 REFRACTORY_S: Final = 5.0
-FALLS: Final = frozenset({Kind.FALL, Kind.FAINT})
 
 
 def alarms_above(time_s: NDArray[np.float64], excess: NDArray[Any], from_s: float) -> list[float]:
@@ -40,9 +38,8 @@ class Outcome:
     early: bool = False
 
 
-def outcome(recording: Recording, alarms_s: Sequence[float], calibration_s: float) -> Outcome:
-    """What these alarms (seconds from the first sample) mean for the recording."""
-    from_s = judged_from_s(recording, calibration_s)
+def outcome(recording: Recording, alarms_s: Sequence[float], from_s: float) -> Outcome:
+    """What these alarms mean for the recording, which is judged from `from_s` on; all in seconds from its first sample."""
     if recording.kind not in FALLS:
         hours = max(0.0, recording.duration_s - from_s) / 3600.0
         return Outcome(recording.person, recording.activity, recording.kind, hours, sum(a >= from_s for a in alarms_s))

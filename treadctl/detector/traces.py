@@ -14,7 +14,7 @@ from treadctl.core.imbalance.inertia import FEATURES, REST, follow
 from treadctl.core.imbalance.inertia import intensity as intensity_of
 from treadctl.core.sample import TrunkMotion
 from treadctl.core.thresholds import TrunkThresholds
-from treadctl.detector.dataset import Kind, Recording
+from treadctl.detector.dataset import GAIT, Kind, Recording
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def trace(recording: Recording) -> Trace:
     return Trace(recording, features, intensity)
 
 
-def calibrated(traces: Iterable[Trace], seconds: float = CALIBRATION_S, kinds: frozenset[Kind] = frozenset({Kind.WALK, Kind.JOG})) -> Calibration:
+def calibrated(traces: Iterable[Trace], seconds: float = CALIBRATION_S, kinds: frozenset[Kind] = GAIT) -> Calibration:
     """What is learnt from the first `seconds` (after settling) of this person's calibrating recordings of `kinds`."""
     settle_s = TrunkThresholds().settle_s
     calibration = Calibration()

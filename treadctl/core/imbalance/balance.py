@@ -61,8 +61,8 @@ def watch(balance: Balance, sample: Sample, scene: Scene, tuning: TrunkTuning | 
     rails = _hands(balance.rails, sample, scene, footfalls, limits)
     trunk = balance.trunk
     if tuning is not None:
-        motion = sample.trunk.fresh(scene.age_limit_s)
-        trunk = waist.update(trunk, scene.now_s - (sample.trunk.age_s if motion is not None else 0.0), motion, scene.learning, tuning, limits.trunk)
+        motion, walks = sample.trunk.fresh(scene.age_limit_s), scene.expected_mps > limits.footfalls.min_speed_mps
+        trunk = waist.update(trunk, scene.now_s - (sample.trunk.age_s if motion is not None else 0.0), motion, scene.learning, walks, tuning, limits.trunk)
     verdicts = (rails.verdict, trunk.verdict, footfalls.verdict)
     if verdicts == _QUIET:
         return Balance(rails, trunk, footfalls, unsteady_s=balance.unsteady_s)

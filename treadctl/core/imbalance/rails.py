@@ -54,11 +54,6 @@ class Baseline:
     whole: Moments = Moments()
     by_phase: tuple[Moments, ...] = (Moments(),) * BINS
 
-    @property
-    def seconds(self) -> float:
-        """How long was learnt, s."""
-        return self.whole.seconds
-
     def learn(self, total: float, skew: float, dt_s: float, beat: Beat | None) -> Baseline:
         """The baseline after one more sample."""
         whole, bins = self.whole.learn(total, skew, dt_s), self.by_phase

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from operator import mul
-from typing import Final
 
 from treadctl.core.imbalance import inertia as waist
 from treadctl.core.imbalance.calibration import Calibration, Peaks, TrunkTuning
@@ -22,7 +21,7 @@ from treadctl.core.thresholds import TrunkThresholds
 LAG_S, MIN_DT_S = 0.05, 0.001  # what comes sooner than the second is the same sample again
 CLIP, CREDIBLE = 4.0, 1e5  # no input counts for more than the first; no sensor shows more than the second (g, degrees/s), whose square is finite
 FULL_INTENSITY_G, MAX_INTENSITY = 0.6, 2.0
-TILT: Final = FEATURES.index("tilt from upright")
+TILT, RATE = FEATURES.index("tilt from upright"), FEATURES.index("rate of rotation")
 
 
 class Trust(IntEnum):
@@ -51,6 +50,7 @@ class TrunkState:
     score: float = -math.inf
     tilted_s: float = 0.0
     doubted_s: float = 0.0
+    still_s: float = 0.0
     given_up: bool = False  # at this very sample
     verdict: Imbalance = Imbalance.NONE
 
@@ -63,11 +63,11 @@ def weigh(inputs: Peaks, tuning: TrunkTuning) -> float:
     return score
 
 
-def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning: bool, tuning: TrunkTuning, limits: TrunkThresholds) -> TrunkState:
-    """The state after what the sensor showed at `at_s`; `motion` None = nothing fresh came by then. About 30 µs.
+def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning: bool, walks: bool, tuning: TrunkTuning, limits: TrunkThresholds) -> TrunkState:
+    """The state after what the sensor showed at `at_s`; `motion` None = nothing fresh came by then. `walks`: the belt moves under the person. About 30 µs.
 
-    The same sample seen again changes nothing, and one exactly like it is no news. A hole starts the fast filters anew; a second without news, or some
-    seconds of stutter, end the trust for good.
+    The same sample seen again changes nothing, and one exactly like it is no news. A hole starts the fast filters anew; a second without news, some
+    seconds of stutter, or of lying still while the belt moves (in a bag, on the console), end the trust for good.
     """
     if state.trust is Trust.LOST:
         return replace(state, given_up=False) if state.given_up else state
@@ -83,7 +83,8 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
         state = TrunkState(Trust.SETTLING, calibration, calibration.limits(tuning), at_s, believed_s, memory=memory, tilted_s=state.tilted_s)
     memory, features = waist.follow(state.memory, motion, dt)
     doubted_s = 0.0 if limits.least_weight_g <= memory[waist.WEIGHT] <= limits.most_weight_g else state.doubted_s + dt
-    if doubted_s > limits.doubt_s or at_s - state.believed_s > limits.stutter_s:
+    still_s = state.still_s + dt if walks and features[RATE] < limits.still_dps else 0.0
+    if doubted_s > limits.doubt_s or still_s > limits.still_s or at_s - state.believed_s > limits.stutter_s:
         return replace(state, trust=Trust.LOST, at_s=at_s, score=-math.inf, given_up=True, verdict=Imbalance.NONE)
 
     intensity = waist.intensity(memory)
@@ -106,7 +107,7 @@ def update(state: TrunkState, at_s: float, motion: TrunkMotion | None, learning:
             if calibration.walking is not state.calibration.walking or calibration.running is not state.calibration.running:
                 own = calibration.limits(tuning)
     believed_s = at_s if trust > Trust.SETTLING else state.believed_s
-    return TrunkState(trust, calibration, own, at_s, believed_s, motion, memory, past, features, score, tilted_s, doubted_s, False, verdict)
+    return TrunkState(trust, calibration, own, at_s, believed_s, motion, memory, past, features, score, tilted_s, doubted_s, still_s, False, verdict)
 
 
 def _judge(score: float, intensity: float, tilted_s: float, unknown: float, tuning: TrunkTuning, limits: TrunkThresholds) -> Imbalance:
