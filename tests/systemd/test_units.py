@@ -93,6 +93,11 @@ def test_daemon_has_no_network_and_no_device_but_serial_ports() -> None:
     assert unit["DeviceAllow"] == ["char-ttyUSB rw", "char-ttyACM rw"]
 
 
+def test_daemon_can_tell_who_asks() -> None:
+    """In a user namespace of its own every peer of the socket would be uid 65534: the network process could claim to stand at the machine."""
+    assert settings("treadctld.service").get("PrivateUsers") == ["no"]
+
+
 def test_network_process_has_no_device_and_comes_after_the_daemon() -> None:
     unit = settings("treadctl-telemetry.service")
     assert unit["PrivateDevices"] == ["yes"]

@@ -33,12 +33,13 @@ LOG: Final = logging.getLogger("treadctl.daemon")
 RELEASE: Final = version("treadctl")
 STOP_LIMIT_S: Final = 20.0  # longest wait for standstill at the end; by then the drive's own watchdog has long acted
 NETWORK_USERS: Final = ("treadctl-telemetry", "treadctl-console")
+UNNAMED_UID: Final = 65534  # what the kernel says of a peer whose user has no name in our namespace: nobody we know
 EXIT_OK, EXIT_DEFECT = 0, 70
 
 
 def remote_uids() -> frozenset[int]:
-    """The users whose requests count as remote whatever they claim: the network services'."""
-    found = []
+    """The users whose requests count as remote whatever they claim: the network services', and whoever the kernel cannot name."""
+    found = [UNNAMED_UID]
     for name in NETWORK_USERS:
         with suppress(KeyError):
             found.append(pwd.getpwnam(name).pw_uid)
