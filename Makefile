@@ -54,8 +54,8 @@ docs: $(VENV)/.run
 	$(BIN)/python -m treadctl.cli.reference docs/reference
 
 pins: $(VENV)/.dev
-	$(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra plot --extra build -o requirements/run.txt pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra plot --extra build --extra dev --extra detector -o requirements/dev.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra plot --extra console --extra build -o requirements/run.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra plot --extra console --extra build --extra dev --extra detector -o requirements/dev.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -68,6 +68,17 @@ _ROWS: Final = (
     # 5xx MQTT
     ErrorKind(500, "broker_absent", Fault.REMOTE, "the broker cannot be reached", "check address, TLS and credentials; sessions run without it"),
     ErrorKind(501, "command_refused", Fault.REMOTE, "an MQTT command was refused", "publish it fresh, not retained, signed and within its expiry"),
+    # 6xx records and console
+    ErrorKind(600, "database_absent", Fault.REMOTE, "the database cannot be reached", "check its address and that it runs; the belt does not need it"),
+    ErrorKind(601, "database_newer", Fault.LOCAL, "the database is of a newer release", "use that release; this one has changed nothing in it"),
+    ErrorKind(602, "database_busy", Fault.REMOTE, "the database is held by somebody else", "try again; if it lasts, end the program that holds it"),
+    ErrorKind(603, "database_full", Fault.REMOTE, "the database cannot be written", "free space on its file system; nothing was half written"),
+    ErrorKind(604, "database_damaged", Fault.REMOTE, "the database cannot be read", "restore the last copy; sessions can be read again from the journal"),
+    ErrorKind(605, "record_missing", Fault.LOCAL, "there is no such record", "go back to the list and choose again"),
+    ErrorKind(606, "record_changed", Fault.LOCAL, "somebody else has changed this meanwhile", "look at what they wrote, then enter yours again"),
+    ErrorKind(607, "record_exists", Fault.LOCAL, "there is one of this name already", "choose another name"),
+    ErrorKind(608, "names_locked", Fault.LOCAL, "names cannot be read or written", "put the key of names in its place; ids and records work without it"),
+    ErrorKind(609, "audit_altered", Fault.LOCAL, "the audit trail was altered", "treat everything from the named entry on as unproven; keep the database"),
 )
 
 ERRORS: Final = {row.name: row for row in _ROWS}

@@ -1,0 +1,1 @@
+"""Reports and exports: PDF, CSV, JSON, FHIR and FIT, made from what the records hold."""
