@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from treadctl.config.machine import load_machine
+from treadctl.core.imbalance.calibration import Calibration, Gait
 from treadctl.core.messages import Checklist, Origin, Request, RequestKind
 from treadctl.core.program import Block, Hands, Person, Program, Segment
 from treadctl.core.sample import ChannelId, Direction, Facing
 from treadctl.core.session import SessionState
 from treadctl.daemon.desk import Desk
-from treadctl.ipc.messages import ArmArgs, Peer, ReceivedRequest
+from treadctl.ipc.messages import ArmArgs, Peer, Prescribed, ReceivedRequest
+from treadctl.prescription.gait import gait_text
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 MACHINE = load_machine(PROFILES / "machines" / "altivar-rtu.toml")
@@ -103,3 +105,38 @@ def test_nothing_is_compiled_while_somebody_is_on_the_move() -> None:
     counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK))
     assert not counter.asked
     assert counter.refused == [("A program can be armed at rest only; the session is running.",)]
+
+
+def prescribed(person: str, gait: str = "", profile: str | None = None) -> ArmArgs:
+    text = Path(WALK).read_text(encoding="utf-8") if profile is None else profile
+    return ArmArgs(Person(60.0), CHECKED, prescribed=Prescribed(*(tuple(part.splitlines()) for part in (text, person, gait))))
+
+
+def test_texts_arm_what_the_same_files_arm(tmp_path: Path) -> None:
+    counter = Counter()
+    counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK, person_path=person_file(tmp_path)))
+    counter.arm(prescribed(PERSON.format(bad="false", cap=4.0)))
+    first, second = (request.arm for request in counter.asked)
+    assert first == second
+    assert first is not None
+
+
+@pytest.mark.parametrize(("consent", "believed"), [("true", True), ("false", False)])
+def test_a_gait_that_came_as_text_counts_only_with_consent(consent: str, believed: bool) -> None:
+    known = Calibration(Gait(30, (1.0,) * 9, (0.1,) * 9))
+    counter = Counter()
+    counter.arm(prescribed(PERSON.format(bad="false", cap=4.0).replace("sessions_last", f"keep_gait = {consent}\nsessions_last"), gait_text(known)))
+    order = counter.asked[0].arm
+    assert order is not None
+    assert (order.gait == known) is believed
+
+
+@pytest.mark.parametrize(
+    ("person", "profile", "place"),
+    [("format = 1\nmass = 60.0", None, "person > mass"), ("format = 2", None, "person > format"), ("format = 1\nmass_kg = 60.0", "format = 1", "profile > ")],
+)
+def test_a_text_that_is_not_right_is_refused_with_its_place(person: str, profile: str | None, place: str) -> None:
+    counter = Counter()
+    counter.arm(prescribed(person, profile=profile))
+    assert counter.asked == []
+    assert place in counter.refused[0][0]

@@ -12,7 +12,21 @@ from treadctl.core.prompts import Answer, PromptKind
 from treadctl.core.sample import Direction, Facing
 from treadctl.errors import TreadctlError
 from treadctl.ipc.framing import LineBuffer, decode_client, decode_server, encode
-from treadctl.ipc.messages import MAX_LINE, Accepted, ArmArgs, Event, Hello, HistoryQuery, Refused, Request, SnapshotMessage, Status, Stop, Subscribe
+from treadctl.ipc.messages import (
+    MAX_LINE,
+    Accepted,
+    ArmArgs,
+    Event,
+    Hello,
+    HistoryQuery,
+    Prescribed,
+    Refused,
+    Request,
+    SnapshotMessage,
+    Status,
+    Stop,
+    Subscribe,
+)
 
 from .conftest import SNAPSHOT
 
@@ -22,6 +36,8 @@ PROGRAM = Program(
 CHECKLIST = Checklist("B. Attendant", cord_clipped=True, clear_zone=True, shoes=True)
 GOOD = {"type": "request", "id": "0" * 32, "kind": "hold", "who": "ada", "origin": "local", "issued_s": 1.0, "ttl_s": 1.0}
 ARM = {"person": {"mass_kg": 70}, "checklist": {"attendant": "b", "cord_clipped": True, "clear_zone": True, "shoes": True}, "profile_path": "/p.toml"}
+
+PRESCRIBED = Prescribed(("format = 1", "", "# a comment, with an umlaut: ä"), ("format = 1",), ())
 
 
 def line(**changes: object) -> bytes:
@@ -33,6 +49,7 @@ def line(**changes: object) -> bytes:
     [
         Hello(1, "test"),
         Request("a" * 32, RequestKind.ARM, "ada", Origin.LOCAL, 1.5, 2.0, arm=ArmArgs(Person(70.0), CHECKLIST, program=PROGRAM)),
+        Request("d" * 32, RequestKind.ARM, "ada", Origin.LOCAL, 1.5, 2.0, arm=ArmArgs(Person(70.0), CHECKLIST, prescribed=PRESCRIBED)),
         Request("b" * 32, RequestKind.ANSWER, "ada", Origin.REMOTE, 1.5, 0.1, answer=Answer(PromptKind.PAIN, 3.0)),
         Stop("c" * 32, "ada", Origin.REMOTE),
         Stop(),

@@ -46,14 +46,20 @@ def read_toml(path: Path) -> TomlFile:
             content = handle.read(MAX_BYTES + 1)
     except OSError as error:
         raise TreadctlError("file_missing", place, error.strerror or type(error).__name__) from error
+    table = parse_toml(content, place, json_name=path.suffix.lower() == ".json")
+    return TomlFile(path=path, table=table, sha256=hashlib.sha256(content).hexdigest())
+
+
+def parse_toml(content: bytes, place: str, *, json_name: bool = False) -> dict[str, Any]:
+    """The table of a file's content, which need not have come from a file. Checks and errors as for `read_toml`; `place` begins every place named."""
     if len(content) > MAX_BYTES:
         raise TreadctlError("bad_value", place, f"larger than {MAX_BYTES} bytes: this is not a file written for treadctl")
-    table = _parse(content, place, json_name=path.suffix.lower() == ".json")
+    table = _parse(content, place, json_name=json_name)
     for where, number in _numbers(table, ()):
         if not math.isfinite(number):
             raise TreadctlError("bad_value", join_place(place, *where), f"{number} is not a quantity a belt can be given")
     _check_format(table, place)
-    return TomlFile(path=path, table=table, sha256=hashlib.sha256(content).hexdigest())
+    return table
 
 
 def join_place(*parts: str | int) -> str:

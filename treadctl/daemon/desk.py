@@ -6,17 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from treadctl.config.machine import MachineConfig
-from treadctl.core.messages import ArmOrder, Origin, Request, RequestKind
+from treadctl.core.imbalance.calibration import Calibration
+from treadctl.core.messages import ArmOrder, Checklist, Origin, Request, RequestKind
 from treadctl.core.session import SessionState
 from treadctl.errors import TreadctlError
-from treadctl.ipc.messages import ArmArgs, ReceivedRequest
+from treadctl.ipc.messages import ArmArgs, Prescribed, ReceivedRequest
 from treadctl.prescription.compile import check_program, compile_program
-from treadctl.prescription.frame import frame_of
-from treadctl.prescription.gait import load_gait
-from treadctl.prescription.person import load_person
+from treadctl.prescription.frame import MachineFrame, frame_of
+from treadctl.prescription.gait import gait_of, load_gait
+from treadctl.prescription.person import Person, load_person, person_of
 from treadctl.prescription.plan import deck_findings, guard_findings
 from treadctl.prescription.prepare import prepare
-from treadctl.prescription.profile import load_profile
+from treadctl.prescription.profile import Profile, load_profile, profile_of
 
 FILE_BYTES = 256 * 1024
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
@@ -57,14 +58,25 @@ class Desk:
         if args.program is not None:
             check_program(args.program, frame.limits)
             return ArmOrder(args.program, args.person, frame.limits, args.checklist, deck_findings(args.program, frame))
+        if args.prescribed is not None:
+            return _prescribed(args.prescribed, frame, args.checklist)
         profile = load_profile(_ordinary(args.profile_path))
         if args.person_path is None:
             return ArmOrder(compile_program(profile, frame.limits), args.person, frame.limits, args.checklist, guard_findings(profile, frame))
         path = _ordinary(args.person_path)
         person = load_person(path)
-        ready = prepare(profile, frame, person)
-        gait = load_gait(path) if person.keep_gait else None
-        return ArmOrder(ready.program, ready.person, ready.limits, args.checklist, ready.preflight, gait)
+        return _ready(profile, frame, person, load_gait(path) if person.keep_gait else None, args.checklist)
+
+
+def _prescribed(texts: Prescribed, frame: MachineFrame, checklist: Checklist) -> ArmOrder:
+    profile, person = profile_of("\n".join(texts.profile), "profile"), person_of("\n".join(texts.person), "person")
+    gait = gait_of("\n".join(texts.gait), "gait") if texts.gait and person.keep_gait else None
+    return _ready(profile, frame, person, gait, checklist)
+
+
+def _ready(profile: Profile, frame: MachineFrame, person: Person, gait: Calibration | None, checklist: Checklist) -> ArmOrder:
+    ready = prepare(profile, frame, person)
+    return ArmOrder(ready.program, ready.person, ready.limits, checklist, ready.preflight, gait)
 
 
 def _ordinary(name: str | None) -> Path:

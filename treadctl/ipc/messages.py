@@ -24,8 +24,24 @@ Scalar = bool | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
+class Prescribed:
+    """A profile file and a person file as texts, for a client that shares no files with the daemon: line by line, as a line holds no line break.
+
+    `gait` is what was kept of the person's gait with their consent; it counts only where the person file says `keep_gait`.
+    """
+
+    profile: tuple[str, ...]
+    person: tuple[str, ...]
+    gait: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.profile and self.person):
+            raise ValueError("profile and person must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
 class ArmArgs:
-    """What to walk, by whom, and what the attendant confirmed. Exactly one of `profile_path` (absolute) and `program` is given.
+    """What to walk, by whom, and what the attendant confirmed. Exactly one of `profile_path` (absolute), `program` and `prescribed` is given.
 
     `person_path` (absolute, goes with a profile) names the person file whose caps and screening are then held; its mass is that of `person`.
     """
@@ -35,10 +51,11 @@ class ArmArgs:
     profile_path: str | None = None
     program: Program | None = None
     person_path: str | None = None
+    prescribed: Prescribed | None = None
 
     def __post_init__(self) -> None:
-        if (self.profile_path is None) == (self.program is None):
-            raise ValueError("exactly one of profile_path and program must be given")
+        if sum(given is not None for given in (self.profile_path, self.program, self.prescribed)) != 1:
+            raise ValueError("exactly one of profile_path, program and prescribed must be given")
         if self.profile_path is not None and not self.profile_path.startswith("/"):
             raise ValueError("profile_path must be absolute")
         if self.person_path is not None and (self.profile_path is None or not self.person_path.startswith("/")):

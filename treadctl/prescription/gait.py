@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from treadctl.config.problems import Strict, complaint, validate
-from treadctl.config.toml_file import read_toml
+from treadctl.config.toml_file import parse_toml, read_toml
 from treadctl.core.imbalance.calibration import MEMORY_BLOCKS, Calibration, Gait
 from treadctl.core.imbalance.inertia import FEATURES
 from treadctl.errors import TreadctlError
@@ -62,7 +62,15 @@ def load_gait(person: Path) -> Calibration | None:
     if not path.is_file():  # a pipe would keep the loop waiting
         return None
     source = read_toml(path)
-    file = validate(GaitFile, source.table, source.place)
+    return _calibration(validate(GaitFile, source.table, source.place))
+
+
+def gait_of(text: str, place: str) -> Calibration:
+    """A gait that came as text; the same checks and errors, which name `place`."""
+    return _calibration(validate(GaitFile, parse_toml(text.encode("utf-8"), place), place))
+
+
+def _calibration(file: GaitFile) -> Calibration:
     nothing = Gait()
     return Calibration(file.walking.core() if file.walking else nothing, file.running.core() if file.running else nothing)
 

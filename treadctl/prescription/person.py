@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from treadctl.config.problems import Strict, complaint, validate
-from treadctl.config.toml_file import read_toml
+from treadctl.config.toml_file import parse_toml, read_toml
 from treadctl.core.limits import Limits, tighter
 from treadctl.core.program import Person as CorePerson
 from treadctl.core.sample import Facing
@@ -157,6 +157,11 @@ def load_person(path: Path | str) -> Person:
     """Read and check a person file. Raises the TreadctlError (TC100 to TC111) of the first thing wrong."""
     source = read_toml(Path(path))
     return validate(Person, source.table, source.place)
+
+
+def person_of(text: str, place: str) -> Person:
+    """A person that came as text; the same checks and errors, which name `place`."""
+    return validate(Person, parse_toml(text.encode("utf-8"), place), place)
 
 
 def person_from_options(options: Mapping[str, object]) -> Person:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from treadctl.config.problems import Strict, complaint, validate
-from treadctl.config.toml_file import read_toml
+from treadctl.config.toml_file import parse_toml, read_toml
 from treadctl.core.program import Block, Hands
 from treadctl.core.prompts import PromptKind
 from treadctl.core.sample import ChannelId, Direction, Facing
@@ -201,6 +201,11 @@ def load_profile(path: Path | str) -> Profile:
     """Read and check a profile file. Raises the TreadctlError (TC100 to TC111, TC121) of the first thing wrong."""
     source = read_toml(Path(path))
     return validate(Profile, source.table, source.place)
+
+
+def profile_of(text: str, place: str) -> Profile:
+    """A profile that came as text; the same checks and errors, which name `place`."""
+    return validate(Profile, parse_toml(text.encode("utf-8"), place), place)
 
 
 def canonical_bytes(profile: Profile) -> bytes:
