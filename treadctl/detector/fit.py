@@ -34,7 +34,7 @@ WEIGHTS: Final[Mapping[Kind, float]] = {Kind.STUMBLE: 10.0, Kind.JUMP: 0.3}
 """A stumble looks like a fall that was caught: without this weight it is taken for one. A gentle jump on the spot is not what a belt sees."""
 PENALTY_C: Final = 0.05
 FOLDS: Final = 3
-MAX_STUMBLES: Final = 0.09  # stopped, among people not fitted on; the goal for new people is 15 %
+MAX_STUMBLES: Final = 0.11  # stopped, among people not fitted on; the goal for new people is 15 %
 STOPS_PER_H: Final = (0.2, 0.5)  # false stops an hour of walking and of jogging that the thresholds stand for
 ABOVE_HIGHEST: Final = 1.25  # but no higher than this above what anybody unseen ever scored: a few odd people stretch the tail
 UNSTEADY_PER_H: Final = 1.0  # false holds an hour
