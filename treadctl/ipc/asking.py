@@ -52,10 +52,11 @@ def new_request(
     ttl_s: float = DEFAULT_TTL_S,
     arm: ArmArgs | None = None,
     answer: Answer | None = None,
+    request_id: str | None = None,
 ) -> Request:
-    """A request with a fresh id. Raises TreadctlError(bad_value) where it could never be accepted."""
+    """A request with a fresh id, or the one given (32 hexadecimal digits, never used before). Raises TreadctlError(bad_value) where it could never be accepted."""
     try:
-        return Request(uuid4().hex, kind, who or user_name(), origin or origin_here(), issued_s, ttl_s, arm, answer)
+        return Request(request_id or uuid4().hex, kind, who or user_name(), origin or origin_here(), issued_s, ttl_s, arm, answer)
     except ValueError as error:
         raise TreadctlError("bad_value", f"request {kind}", str(error)) from None
 

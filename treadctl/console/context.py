@@ -1,0 +1,72 @@
+"""What every page and command of one door works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from treadctl.console.accounts import Accounts, Visitor
+from treadctl.console.link import DaemonLink
+from treadctl.console.problems import Problem
+from treadctl.console.rights import Command, may, why_not
+from treadctl.console.settings import Door, Settings
+from treadctl.console.view import live, situation
+from treadctl.console.words import Words
+from treadctl.ports import Clock
+from treadctl.records.store import Records
+
+HERE: Final = Path(__file__).parent
+ASSETS: Final = HERE / "static"
+
+
+@dataclass(frozen=True)
+class Context:
+    """One per process. `now` is the wall clock, `clock` the monotonic one, which is the daemon's too."""
+
+    settings: Settings
+    door: Door
+    link: DaemonLink
+    records: Records
+    accounts: Accounts
+    words: Words
+    clock: Clock
+    now: Callable[[], datetime]
+    pages: Environment
+
+    def live(self) -> dict[str, Any]:
+        """What the live view shows now."""
+        return live(self.link.moment, self.clock(), self.words)
+
+    def allows(self, visitor: Visitor, command: Command) -> bool:
+        """Whether the table of rights lets this visitor ask for that now."""
+        return may(command, visitor.role, visitor.place, situation(self.link.moment))
+
+    def demand(self, visitor: Visitor, command: Command) -> None:
+        """Raises Problem 401 or 403 where the table of rights denies it, with what to do about it."""
+        now = situation(self.link.moment)
+        if not may(command, visitor.role, visitor.place, now):
+            status = 401 if visitor.role is None else 403
+            raise Problem(status, "Not allowed", self.words.say(why_not(command, visitor.role, visitor.place, now)), "not_allowed")
+
+
+def environment(words: Words) -> Environment:
+    """The templates, in the language of the clinic; a name that is not there is an error, not an empty text."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined, extensions=["jinja2.ext.i18n"],
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pages.install_gettext_translations(words.translations)  # type: ignore[attr-defined]  # the extension adds it
+    pages.globals["words"] = words
+    return pages
+
+
+def context_of(request: Request) -> Context:
+    """The context of the process that serves this request."""
+    context: Context = request.app.state.context
+    return context

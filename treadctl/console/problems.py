@@ -1,0 +1,65 @@
+"""Refusals of the web side: RFC 9457 problem documents for programs, a page with the same words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from treadctl.errors import Fault, TreadctlError
+from treadctl.ipc.asking import RefusedError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(Exception):
+    """One refusal. `detail` says what is wrong and what to do; `reasons` where there are several."""
+
+    def __init__(
+        self, status: int, title: str, detail: str, code: str = "", reasons: tuple[str, ...] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.code = code
+        self.reasons = reasons
+        self.headers = dict(headers or {})
+        super().__init__(f"{status} {title}: {detail}")
+
+    def document(self) -> dict[str, Any]:
+        """The body of the answer."""
+        body: dict[str, Any] = {"type": f"about:blank#{self.code}" if self.code else "about:blank", "title": self.title, "status": self.status}
+        if self.detail:
+            body["detail"] = self.detail
+        if self.code:
+            body["code"] = self.code
+        if self.reasons:
+            body["reasons"] = list(self.reasons)
+        return body
+
+
+_STATUS: Final = {
+    "no_daemon": HTTPStatus.SERVICE_UNAVAILABLE,
+    "refused": HTTPStatus.CONFLICT,
+    "expired": HTTPStatus.CONFLICT,
+    "record_missing": HTTPStatus.NOT_FOUND,
+    "record_changed": HTTPStatus.PRECONDITION_FAILED,
+    "record_exists": HTTPStatus.CONFLICT,
+    "database_busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "database_absent": HTTPStatus.SERVICE_UNAVAILABLE,
+    "database_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "names_locked": HTTPStatus.CONFLICT,
+}
+
+
+def problem_of(error: TreadctlError) -> Problem:
+    """The problem that an error of ours is to the one who asked."""
+    fallback = HTTPStatus.UNPROCESSABLE_ENTITY if error.kind.fault is Fault.LOCAL else HTTPStatus.BAD_GATEWAY
+    status = _STATUS.get(error.kind.name, fallback)
+    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if isinstance(error, RefusedError):
+        return Problem(status, "The machine refused", " ".join(error.reasons), error.kind.code, error.reasons)
+    sentence = error.kind.sentence[:1].upper() + error.kind.sentence[1:]
+    found = f" ({error.detail})" if error.detail else ""
+    remedy = error.kind.remedy[:1].upper() + error.kind.remedy[1:]
+    return Problem(status, sentence, f"{error.place}: {error.kind.sentence}{found}. {remedy}.", error.kind.code, (), headers)

@@ -1,0 +1,31 @@
+// The feed from the console: server-sent events, reconnected for as long as the page is open.
+
+import { silent, show } from "./live";
+import type { Live } from "./wire";
+
+const STALE_MS = 1000;
+export type Listener = (live: Live) => void;
+
+/** Follow the machine; `listeners` hear each state after it is shown. */
+export function follow(listeners: Listener[]): void {
+  let heard = performance.now();
+  let source: EventSource | undefined;
+  const open = (): void => {
+    source?.close();
+    source = new EventSource("/api/v1/live");
+    source.addEventListener("state", (message) => {
+      heard = performance.now();
+      const live = JSON.parse((message as MessageEvent<string>).data) as Live;
+      show(live);
+      for (const listener of listeners) listener(live);
+    });
+  };
+  open();
+  const words = document.body.dataset["silent"] ?? "Not current: {age} old.";
+  setInterval(() => {
+    const quiet = performance.now() - heard;
+    if (quiet > STALE_MS) silent(quiet / 1000, words);
+    // A connection that says nothing for five seconds is dead, whatever the browser thinks of it.
+    if (quiet > 5000 && source?.readyState !== EventSource.CONNECTING) open();
+  }, 250);
+}

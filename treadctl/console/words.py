@@ -1,0 +1,107 @@
+"""Words, numbers and instants as a person reads them: language, unit of speed and time zone of this clinic.
+
+A language is one file, `locale/LL.po`, read at the start. English is what stands in the code and the templates.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from treadctl.console.settings import Units
+from treadctl.errors import TreadctlError
+
+FOLDER: Final = Path(__file__).parent / "locale"
+PER_MPS: Final = {Units.KMH: 3.6, Units.MPS: 1.0, Units.MPH: 3.6 / 1.609344}
+NONE: Final = "–"
+
+
+def languages() -> tuple[str, ...]:
+    """Those there is a catalogue for, English first."""
+    return ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
+
+
+def catalogue(language: str) -> NullTranslations:
+    """The texts of a language. Raises TreadctlError(bad_value) where there is none."""
+    if language == "en":
+        return NullTranslations()
+    path = FOLDER / f"{language}.po"
+    if not path.is_file():
+        raise TreadctlError("bad_value", "language", f"{language!r}; there are {', '.join(languages())}")
+    with path.open("rb") as source:
+        texts = read_po(source, locale=language)
+    packed = io.BytesIO()
+    write_mo(packed, texts)
+    packed.seek(0)
+    return GNUTranslations(packed)
+
+
+class Words:
+    """How this clinic reads."""
+
+    def __init__(self, language: str = "en", units: Units = Units.KMH, zone: str = "UTC") -> None:
+        self.language = language
+        self.units = units
+        self.zone = ZoneInfo(zone)
+        self.translations = catalogue(language)
+        self.say: Callable[[str], str] = self.translations.gettext
+
+    def number(self, value: float | None, digits: int = 1) -> str:
+        """With so many decimals, as the language writes them."""
+        if value is None:
+            return NONE
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(format_decimal(value, format=pattern, locale=self.language))
+
+    def speed(self, mps: float | None) -> str:
+        """With its unit."""
+        return NONE if mps is None else f"{self.bare_speed(mps)} {self.units.value}"
+
+    def bare_speed(self, mps: float | None) -> str:
+        """Without its unit."""
+        return self.number(None if mps is None else mps * PER_MPS[self.units], 2 if self.units is Units.MPS else 1)
+
+    def clock(self, seconds: float | None) -> str:
+        """Minutes and seconds."""
+        if seconds is None:
+            return NONE
+        whole = max(0, round(seconds))
+        return f"{whole // 60}:{whole % 60:02d}"
+
+    def age(self, age_s: float | None) -> str:
+        """In the unit that reads best."""
+        if age_s is None:
+            return self.say("never")
+        if age_s < 1.0:
+            return f"{age_s * 1000:.0f} ms"
+        return f"{self.number(age_s)} s" if age_s < 120.0 else f"{age_s / 60:.0f} min"
+
+    def local(self, at: datetime) -> datetime:
+        """The same instant on the clinic's clock."""
+        return at.astimezone(self.zone)
+
+    def instant(self, at: datetime | None) -> str:
+        """Date and time on the clinic's clock, with the zone's name."""
+        if at is None:
+            return NONE
+        local = self.local(at)
+        return f"{format_datetime(local, 'short', locale=self.language)} {local.tzname()}"
+
+    def day(self, at: datetime | None) -> str:
+        """The date on the clinic's clock."""
+        return NONE if at is None else str(format_date(self.local(at).date(), "medium", locale=self.language))
+
+    def today(self, now: datetime | None = None) -> datetime:
+        """The first instant of the day that `now` lies in, on the clinic's clock, as UTC."""
+        local = self.local(now or datetime.now(UTC))
+        return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
