@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from treadctl.console.accounts import Accounts, Visitor
+from treadctl.console.holds import Holds
 from treadctl.console.link import DaemonLink
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Command, may, why_not
@@ -19,6 +20,7 @@ from treadctl.console.settings import Door, Settings
 from treadctl.console.view import live, situation
 from treadctl.console.words import Words
 from treadctl.ports import Clock
+from treadctl.prescription.frame import MachineFrame
 from treadctl.records.store import Records
 
 HERE: Final = Path(__file__).parent
@@ -38,6 +40,9 @@ class Context:
     clock: Clock
     now: Callable[[], datetime]
     pages: Environment
+    frame: MachineFrame
+    holds: Holds
+    rendered: dict[str, Any] = field(default_factory=dict)  # the newest state as it goes to every watcher
 
     def live(self) -> dict[str, Any]:
         """What the live view shows now."""

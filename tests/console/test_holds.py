@@ -1,0 +1,84 @@
+"""A held button: only renewals in order, in time and from the same browser keep it."""
+
+from __future__ import annotations
+
+import pytest
+
+from treadctl.console.holds import LONGEST_S, PAUSE_S, Holds
+from treadctl.console.problems import Problem
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def holds(clock: Clock) -> Holds:
+    return Holds(clock)
+
+
+def refused(holds: Holds, key: str, n: int, owner: str = "a") -> str:
+    with pytest.raises(Problem) as caught:
+        holds.renew(key, owner, n)
+    assert caught.value.status == 409
+    return caught.value.code
+
+
+def test_renewals_in_order_keep_it(holds: Holds, clock: Clock) -> None:
+    key = holds.open("a")
+    for n in range(1, 30):
+        clock.now_s += 0.1
+        holds.renew(key, "a", n)
+
+
+def test_a_renewal_sent_again_ends_it(holds: Holds) -> None:
+    key = holds.open("a")
+    holds.renew(key, "a", 1)
+    assert refused(holds, key, 1) == "hold_order"
+    assert refused(holds, key, 2) == "hold_over"
+
+
+def test_a_pause_ends_it(holds: Holds, clock: Clock) -> None:
+    key = holds.open("a")
+    holds.renew(key, "a", 1)
+    clock.now_s += PAUSE_S + 0.01
+    assert refused(holds, key, 2) == "hold_late"
+    assert refused(holds, key, 3) == "hold_over"
+
+
+def test_another_browser_cannot_renew_it_and_ends_it(holds: Holds) -> None:
+    key = holds.open("a")
+    assert refused(holds, key, 1, "b") == "hold_over"
+    assert refused(holds, key, 1) == "hold_over"
+
+
+def test_a_new_press_ends_the_old_one(holds: Holds) -> None:
+    old = holds.open("a")
+    holds.renew(holds.open("a"), "a", 1)
+    assert refused(holds, old, 1) == "hold_over"
+
+
+def test_it_ends_by_itself_after_fifteen_seconds(holds: Holds, clock: Clock) -> None:
+    key = holds.open("a")
+    n = 0
+    while clock.now_s < LONGEST_S:
+        n += 1
+        holds.renew(key, "a", n)
+        clock.now_s += 0.25
+    clock.now_s += 0.01
+    assert refused(holds, key, n + 1) == "hold_long"
+
+
+def test_a_clock_that_is_no_number_ends_it(holds: Holds, clock: Clock) -> None:
+    key = holds.open("a")
+    clock.now_s = float("nan")
+    assert refused(holds, key, 1) == "hold_late"

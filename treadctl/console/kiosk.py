@@ -1,0 +1,170 @@
+"""Routes of the screen at the machine: choose the person, go through the checklist, hold to start. Five touches from the list to a moving belt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict
+
+from treadctl.console.accounts import Visitor
+from treadctl.console.context import Context, context_of
+from treadctl.console.pages import page
+from treadctl.console.prescribing import Ready, make_ready, person_text
+from treadctl.console.problems import Problem, problem_of
+from treadctl.console.rights import Command, Place, Situation
+from treadctl.console.settings import Door
+from treadctl.console.view import _, situation
+from treadctl.console.visiting import checked, visitor
+from treadctl.core.messages import Checklist, RequestKind
+from treadctl.errors import TreadctlError
+from treadctl.records.model import Person, Revision, Screening
+
+ROUTES: Final = APIRouter()
+SHOWN: Final = 60
+
+Ctx = Annotated[Context, Depends(context_of)]
+Whom = Annotated[Visitor, Depends(visitor)]
+Checked = Annotated[Visitor, Depends(checked)]
+CHECKS: Final = (
+    ("cord_clipped", _("The pull cord is clipped to the person.")),
+    ("shoes", _("Shoes are laced, clothing is clear of the belt.")),
+    ("clear_zone", _("The zone behind the belt is clear for 2 m.")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """A person with what is prescribed for them today. `ready` is None where nothing is prescribed, `trouble` says why it cannot be used."""
+
+    person: Person
+    screening: Screening | None
+    revisions: tuple[Revision, ...]
+    revision: Revision | None = None
+    ready: Ready | None = None
+    trouble: str = ""
+
+
+async def today(context: Context, person_id: str, revision_id: int | None = None) -> Today:
+    """Put a person's day together. Raises TreadctlError(record_missing)."""
+    records = context.records
+    person = await records.people.get(person_id)
+    screening = await records.screenings.latest(person_id)
+    revisions = await records.prescriptions.current(person_id)
+    chosen = next((r for r in revisions if r.id == revision_id), revisions[0] if revisions and revision_id is None else None)
+    if chosen is None:
+        return Today(person, screening, revisions, trouble=_("Nothing is prescribed for this person. A physiotherapist prescribes at a desk."))
+    week = await records.sessions.week(person_id, context.now())
+    text = person_text(person, screening, await records.overrides.in_force(person_id), week)
+    try:
+        ready = make_ready(text, chosen.text, context.frame)
+    except TreadctlError as error:
+        return Today(person, screening, revisions, chosen, trouble=str(error))
+    return Today(person, screening, revisions, chosen, ready)
+
+
+@ROUTES.get("/", include_in_schema=False)
+async def home(request: Request, context: Ctx, who: Whom, q: str = "") -> Response:
+    """The first page of each door: the people at the machine, the people of the desk, or the way in."""
+    if who.place is Place.SCREEN:
+        return RedirectResponse("/pair", status_code=303)
+    if who.role is None:
+        return RedirectResponse("/sign-on", status_code=303)
+    if context.door is Door.DESK:
+        return RedirectResponse("/people" if context.allows(who, Command.LIST_PEOPLE) else "/service", status_code=303)
+    if not context.allows(who, Command.LIST_PEOPLE):
+        return RedirectResponse("/live", status_code=303)
+    found = await context.records.people.search(q, size=SHOWN)
+    return page(request, "kiosk_people.html", who=who, people=found.items, more=found.next is not None, q=q)
+
+
+@ROUTES.get("/walk/{person_id}", include_in_schema=False)
+async def walk_page(person_id: str, request: Request, context: Ctx, who: Whom, revision: int | None = None) -> Response:
+    """Today's prescription and the checklist."""
+    context.demand(who, Command.VIEW_PRESCRIPTION)
+    return _walk(request, context, who, await today(context, person_id, revision))
+
+
+def _walk(request: Request, context: Context, who: Visitor, day: Today, message: tuple[str, str] | None = None, status: int = 200) -> Response:
+    now = situation(context.link.moment)
+    return page(
+        request, "kiosk_walk.html", who=who, status=status, message=message, day=day, checks=[(key, context.words.say(text)) for key, text in CHECKS],
+        may_start=who.place is Place.MACHINE and now in {Situation.IDLE, Situation.ENDED, Situation.ARMED},
+    )  # fmt: skip
+
+
+@ROUTES.post("/walk/{person_id}/arm", include_in_schema=False)
+async def arm_form(
+    person_id: str, request: Request, context: Ctx, who: Checked, revision: Annotated[int, Form()],
+    cord_clipped: Annotated[bool, Form()] = False, shoes: Annotated[bool, Form()] = False, clear_zone: Annotated[bool, Form()] = False,
+) -> Response:  # fmt: skip
+    """Arm without scripts: the checklist as a form. Starting then needs the held button, or the command line at the machine."""
+    try:
+        await _arm(context, who, Arm(person_id=person_id, revision_id=revision, cord_clipped=cord_clipped, shoes=shoes, clear_zone=clear_zone))
+    except (TreadctlError, Problem) as error:
+        problem = error if isinstance(error, Problem) else problem_of(error)
+        return _walk(request, context, who, await today(context, person_id, revision), ("bad", problem.detail), problem.status)
+    return RedirectResponse("/live", status_code=303)
+
+
+class Arm(BaseModel):
+    """Who walks what, and what the attendant saw."""
+
+    model_config = ConfigDict(extra="forbid")
+    person_id: str
+    revision_id: int
+    cord_clipped: bool
+    shoes: bool
+    clear_zone: bool
+
+
+@ROUTES.post("/api/v1/session/arm")
+async def arm(body: Arm, context: Ctx, who: Checked) -> dict[str, Any]:
+    """Arm. Nothing moves. What preflight forbids is refused with every reason; so is an open point of the checklist."""
+    return await _arm(context, who, body)
+
+
+async def _arm(context: Context, who: Visitor, body: Arm) -> dict[str, Any]:
+    context.demand(who, Command.ARM)
+    assert who.user is not None  # noqa: S101 - the table of rights has no nobody here
+    open_points = [context.words.say(text) for key, text in CHECKS if not getattr(body, key)]
+    if open_points:
+        raise Problem(422, "Checklist", context.words.say(_("Not confirmed yet:")) + " " + " ".join(open_points), "checklist", tuple(open_points))
+    day = await today(context, body.person_id, body.revision_id)
+    if day.ready is None or day.revision is None:
+        raise Problem(409, "Cannot be walked", context.words.say(day.trouble), "not_ready")
+    if day.ready.refusals:
+        reasons = tuple(context.words.say(finding.sentence) for finding in day.ready.refusals)
+        raise Problem(409, "Not today", " ".join(reasons), "preflight", reasons)
+    request_id = uuid4().hex
+    # In the record first: a session that the journal shows must find its person, whatever becomes of this process meanwhile.
+    await context.records.armings.add(who.actor, request_id, day.person.id, day.revision.id, by=who.user.login)
+    checklist = Checklist(who.user.name, cord_clipped=body.cord_clipped, clear_zone=body.clear_zone, shoes=body.shoes)
+    taken = await context.link.ask(RequestKind.ARM, who.named, ttl_s=2.0, arm=day.ready.arm(checklist), request_id=request_id)
+    return {"accepted": True, "state": taken.state}
+
+
+@ROUTES.post("/api/v1/session/start")
+async def open_hold(context: Ctx, who: Checked) -> dict[str, Any]:
+    """A button is pressed: the id under which it is renewed. Nothing is asked of the machine yet."""
+    context.demand(who, Command.START_HOLD)
+    return {"hold": context.holds.open(who.token)}
+
+
+class Renewal(BaseModel):
+    """One renewal of a held button; `n` grows by one each time."""
+
+    model_config = ConfigDict(extra="forbid")
+    n: int
+
+
+@ROUTES.put("/api/v1/session/start/{hold}")
+async def renew_hold(hold: str, body: Renewal, context: Ctx, who: Checked) -> dict[str, Any]:
+    """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
+    context.demand(who, Command.START_HOLD)
+    context.holds.renew(hold, who.token, body.n)
+    taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25)
+    return {"started": taken.state != "armed", "state": taken.state}

@@ -1,0 +1,192 @@
+"""Routes of the machine: stop, what it does now, and what may be asked of it. Nothing here waits for the database but arming, which must be in the record first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from treadctl.console.accounts import Visitor
+from treadctl.console.context import Context, context_of
+from treadctl.console.pages import page
+from treadctl.console.problems import Problem, problem_of
+from treadctl.console.rights import Command
+from treadctl.console.view import QUESTIONS, _, live
+from treadctl.console.visiting import checked, visitor
+from treadctl.core.messages import RequestKind
+from treadctl.core.prompts import Answer, PromptKind
+from treadctl.errors import TreadctlError
+
+ROUTES: Final = APIRouter()
+QUIET_S: Final = 5.0  # an empty line goes out after so much silence, so that a dead connection is noticed
+PLAIN: Final = {
+    Command.HOLD: (RequestKind.HOLD, _("Hold")),
+    Command.RESUME: (RequestKind.RESUME, _("Go on")),
+    Command.END: (RequestKind.END, _("End the session")),
+    Command.RESET: (RequestKind.RESET, _("Reset")),
+    Command.DISARM: (RequestKind.DISARM, _("Put away")),
+}
+
+Ctx = Annotated[Context, Depends(context_of)]
+Whom = Annotated[Visitor, Depends(visitor)]
+Checked = Annotated[Visitor, Depends(checked)]
+
+
+# --- stop: nothing is asked of whoever asks for it ---------------------------------------------------------------------
+
+
+@ROUTES.post("/stop", include_in_schema=False)
+async def stop_form(request: Request, context: Ctx) -> HTMLResponse:
+    """The stop bar of every page, as a form. The answer says whether the daemon took it, and if not, what to do this second."""
+    try:
+        await context.link.stop(_stopper(context))
+    except TreadctlError as error:
+        return page(request, "stopped.html", status=503, accepted=False, reason=context.words.say(str(error)))
+    return page(request, "stopped.html", accepted=True, reason="")
+
+
+@ROUTES.post("/api/v1/stop", responses={503: {"description": "The daemon did not take it: pull the cord."}})
+async def stop(context: Ctx) -> dict[str, Any]:
+    """Stop the belt. No session, no body, no confirmation; never refused. At the machine SS1 at once, from a desk SS2."""
+    try:
+        taken = await context.link.stop(_stopper(context))
+    except TreadctlError as error:
+        problem = problem_of(error)
+        title = context.words.say(_("The stop did not get through: pull the cord or press the emergency stop now."))
+        raise Problem(503, title, problem.detail, problem.code) from error
+    return {"accepted": True, "state": taken.state}
+
+
+def _stopper(context: Context) -> str:
+    """Who stopped, for the record: which door is known at once, who stands there would have to be looked up first."""
+    return f"console, {context.door.value}"
+
+
+# --- what it does now ------------------------------------------------------------------------------------------------
+
+
+@ROUTES.get("/live", include_in_schema=False)
+async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
+    """The live view."""
+    context.demand(who, Command.WATCH)
+    say = context.words.say
+    questions = {kind.value: {"text": say(text), "low": low, "high": high} for kind, (text, low, high) in QUESTIONS.items()}
+    buttons = [(kind.value, say(text)) for command, (kind, text) in PLAIN.items() if context.allows(who, command)]
+    return page(request, "live.html", who=who, questions=questions, buttons=buttons)
+
+
+@ROUTES.get("/api/v1/state")
+async def state(context: Ctx, who: Whom) -> dict[str, Any]:
+    """What the live view shows, once."""
+    context.demand(who, Command.WATCH)
+    return context.live()
+
+
+@ROUTES.get("/api/v1/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def feed(context: Ctx, who: Whom, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+    """Server-sent events: `state` with each snapshot (10 a second at most), `event` numbered by its id; Last-Event-ID goes on after it."""
+    context.demand(who, Command.WATCH)
+    since = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() and len(last_event_id) < 12 else context.link.event_number
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(context, min(since, context.link.event_number)), media_type="text/event-stream", headers=headers)
+
+
+async def _stream(context: Context, event: int) -> AsyncIterator[str]:
+    moment = context.link.moment
+    yield f"retry: 500\n{_state(context)}"
+    while True:
+        later = await context.link.changed_since(moment.number, event, QUIET_S)
+        for number, happened in context.link.events_since(event):
+            body = {"at_utc": happened.at_utc, "kind": happened.kind, "sentence": context.words.say(happened.sentence), "cause": happened.cause}
+            yield f"id: {number}\nevent: event\ndata: {json.dumps(body)}\n\n"
+            event = number
+        if later.number == moment.number:
+            yield ": still here\n\n"
+        moment = later
+        yield _state(context)
+
+
+def _state(context: Context) -> str:
+    moment = context.link.moment
+    kept = context.rendered
+    if kept.get("number") != moment.number or not moment.up:
+        kept["text"] = f"event: state\ndata: {json.dumps(live(moment, context.clock(), context.words))}\n\n"
+        kept["number"] = moment.number
+    return str(kept["text"])
+
+
+# --- what may be asked ------------------------------------------------------------------------------------------------
+
+
+class Nothing(BaseModel):
+    """No content."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Said(BaseModel):
+    """An answer of the person."""
+
+    model_config = ConfigDict(extra="ignore")
+    prompt: PromptKind
+    score: Annotated[float, Field(ge=0.0, le=20.0)]
+
+
+@ROUTES.post("/api/v1/session/answer")
+async def answer(said: Said, context: Ctx, who: Checked) -> dict[str, Any]:
+    """Enter what the person said."""
+    _text, low, high = QUESTIONS[said.prompt]
+    if not low <= said.score <= high:
+        raise Problem(422, "Not on the scale", context.words.say(_("The answer must be from {low} to {high}.")).format(low=low, high=high))
+    context.demand(who, Command.ANSWER)
+    taken = await context.link.ask(RequestKind.ANSWER, who.named, answer=Answer(said.prompt, said.score))
+    return {"accepted": True, "state": taken.state}
+
+
+def _add(command: Command, kind: RequestKind) -> None:
+    async def ask(context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
+        context.demand(who, command)
+        taken = await context.link.ask(kind, who.named)
+        return {"accepted": True, "state": taken.state}
+
+    ROUTES.post(f"/api/v1/session/{kind.value}", name=kind.value, summary=f"Ask for {kind.value}.")(ask)
+
+
+for _command, (_kind, _words) in PLAIN.items():
+    _add(_command, _kind)
+
+
+@ROUTES.post("/ask/{kind}", include_in_schema=False)
+async def ask_form(kind: str, request: Request, context: Ctx, who: Checked) -> Response:
+    """The same for a browser without scripts: a form, answered by the live page or by the reasons why not."""
+    fields = await request.form()
+    try:
+        if kind == RequestKind.ANSWER.value:
+            await answer(Said.model_validate({"prompt": fields.get("prompt"), "score": fields.get("score")}), context, who)
+        else:
+            command = next((c for c, (k, _text) in PLAIN.items() if k.value == kind), None)
+            if command is None:
+                raise Problem(404, "Not found", context.words.say(_("There is nothing of this name to ask for.")))
+            context.demand(who, command)
+            await context.link.ask(PLAIN[command][0], who.named)
+    except (TreadctlError, ValueError) as error:
+        text = problem_of(error).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
+        return page(request, "message.html", status=409, who=who, title=context.words.say(_("Not done")), text=text)
+    return RedirectResponse("/live", status_code=303)
+
+
+@ROUTES.get("/healthz")
+async def health() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@ROUTES.get("/readyz", responses={503: {"description": "Daemon or database is not reached."}})
+async def ready(context: Ctx) -> JSONResponse:
+    """Whether daemon and database are reached."""
+    found = {"daemon": context.link.moment.up, "database": await context.records.answers()}
+    return JSONResponse(found, status_code=200 if all(found.values()) else 503)
