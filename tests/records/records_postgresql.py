@@ -63,13 +63,13 @@ class Cluster:
     async def connect(self, name: str = "postgres") -> asyncpg.Connection:
         return await asyncpg.connect(user="treadctl", database=name, host=str(self.directory))
 
-    async def make_database(self) -> str:
-        """The name of a new and empty database."""
+    async def make_database(self, template: str = "template0") -> str:
+        """The name of a new database, a copy of `template`."""
         self._count += 1
         name = f"records_{self._count}"
         connection = await self.connect()
         try:
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         finally:
             await connection.close()
         return name

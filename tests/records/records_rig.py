@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -63,32 +64,62 @@ class Place:
         finally:
             await connection.close()
 
+    async def remove(self) -> None:
+        if self.cluster is not None:
+            await self.cluster.drop_database(self.name)
+
     async def everything(self) -> str:
         """Every value of every column of every table, as text."""
-        listing = "SELECT name FROM sqlite_master WHERE type = 'table'" if self.path is not None else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-        tables = sorted(str(name) for (name,) in await self.rows(listing))
+        catalogue = "sqlite_master WHERE type = 'table'" if self.path is not None else "pg_tables WHERE schemaname = 'public'"
+        column = "name" if self.path is not None else "tablename"
+        tables = sorted(str(name) for (name,) in await self.rows(f"SELECT {column} FROM {catalogue}"))  # noqa: S608
         lines = []
         for table in tables:
             lines += sorted(f"{table}: {row!r}" for row in await self.rows(f'SELECT * FROM "{table}"'))  # noqa: S608
         return "\n".join(lines)
 
 
+async def empty_place(kind: str, request: pytest.FixtureRequest, tmp_path: Path, template: str | None = None) -> Place:
+    if kind == "sqlite":
+        path = tmp_path / "records.sqlite"
+        if template is not None:
+            shutil.copyfile(template, path)
+        return Place("sqlite", sqlite_url(path), path=path)
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    name = await cluster.make_database(template or "template0")
+    return Place("postgresql", cluster.url(name), cluster=cluster, name=name)
+
+
 @pytest_asyncio.fixture(params=["sqlite", "postgresql"])
 async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """A new, empty place for a database; every test that takes it runs on both kinds."""
-    if request.param == "sqlite":
-        path = tmp_path / "records.sqlite"
-        yield Place("sqlite", sqlite_url(path), path=path)
-        return
-    cluster: Cluster = request.getfixturevalue("postgresql")
-    name = await cluster.make_database()
-    yield Place("postgresql", cluster.url(name), cluster=cluster, name=name)
-    await cluster.drop_database(name)
+    place = await empty_place(request.param, request, tmp_path)
+    yield place
+    await place.remove()
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[str, str]:
+    """A database of each kind in the present form, made when it is first wanted: copying one is quicker than making it."""
+    return {}
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def made(request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: dict[str, str]) -> AsyncIterator[Place]:
+    """A place with an empty database of the present form."""
+    kind = request.param
+    if kind not in templates:
+        first = await empty_place(kind, request, tmp_path_factory.mktemp("template"))
+        await (await Database.open(first.url)).close()
+        templates[kind] = str(first.path) if first.path is not None else first.name
+    place = await empty_place(kind, request, tmp_path, templates[kind])
+    yield place
+    await place.remove()
 
 
 @pytest_asyncio.fixture
-async def database(database_url: Place) -> AsyncIterator[Database]:
-    opened = await Database.open(database_url.url, busy_s=2.0)
+async def database(made: Place) -> AsyncIterator[Database]:
+    opened = await Database.open(made.url, busy_s=2.0)
     yield opened
     await opened.close()
 

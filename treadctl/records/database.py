@@ -1,4 +1,7 @@
-"""A database of records: SQLite in a file, or PostgreSQL. Every statement runs in a transaction of `read` or `write`; every failure of a driver leaves as TC600 to TC604."""
+"""A database of records: SQLite in a file, or PostgreSQL.
+
+Every statement runs in a transaction of `read` or `write`; every failure of a driver leaves as TC600 to TC604.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +112,10 @@ class Database:
             await self._engine.dispose()
 
     async def backup(self, path: Path) -> None:
-        """A copy of the whole database as one SQLite file, of one instant, while others go on. TC607 if there is such a file; PostgreSQL has pg_dump (TC104)."""
+        """A copy of the whole database as one SQLite file, of one instant, while others go on.
+
+        TC607 if there is such a file; TC104 for PostgreSQL, which has pg_dump.
+        """
         if self.kind != "sqlite":
             raise TreadctlError("bad_value", self.place, "only a SQLite file is copied here; copy a PostgreSQL database with pg_dump")
         if await asyncio.to_thread(path.exists):
@@ -133,7 +139,7 @@ class Database:
             raise TreadctlError("database_damaged", self.place, said.splitlines()[0])
 
     async def forget_deleted(self) -> None:
-        """Let nothing of what was deleted stay readable in SQLite's write-ahead log. Harmless at any time; what another process still reads stays until next time."""
+        """Let nothing of what was deleted stay readable in SQLite's write-ahead log. Harmless at any time; what somebody still reads stays until next time."""
         if self.kind == "sqlite":
             async with self._turn, self._driver() as driver:
                 await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")

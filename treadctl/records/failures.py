@@ -46,12 +46,15 @@ _POSTGRESQL: Final = {
     "40": BUSY,  # deadlock or serialization: rolled back whole
     "53100": FULL,
     "53": FULL,
+    "22": "bad_value",  # a sign or number that its kind of column cannot hold
     "25006": FULL,  # read-only
     "42501": FULL,  # no right to write
     "58": FULL,  # an error of the system beneath, for example of its disk
     "XX": DAMAGED,
     "42P01": DAMAGED,  # a table that is not there
-    "42703": DAMAGED,  # a column that is not there
+    "42P07": DAMAGED,  # one that is there and should not be
+    "42701": DAMAGED,  # the same of columns
+    "42703": DAMAGED,
 }
 
 
@@ -77,6 +80,8 @@ def kind_of(error: BaseException) -> str | None:
             return _of_postgresql(state)
         if isinstance(found, sqlite3.Error):
             return _of_sqlite(found)
+        if isinstance(found, OverflowError | UnicodeError):
+            return "bad_value"
         if isinstance(found, PoolTimeout):
             return BUSY
         if isinstance(found, OSError):  # TimeoutError too: nobody answered in time

@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Date, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
-from sqlalchemy import BigInteger as Big
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from treadctl.records.columns import Instant, JsonText, RowNumber
 
@@ -224,7 +238,7 @@ PROOF_TESTS: Final = Table(
 AUDIT: Final = Table(  # a trigger refuses every UPDATE and DELETE
     "audit",
     METADATA,
-    Column("number", Big, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("who", Text, nullable=False),
     Column("role", Text, nullable=False),
@@ -238,7 +252,7 @@ AUDIT_HEAD: Final = Table(  # one row: what the next entry goes on from, locked 
     "audit_head",
     METADATA,
     Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
-    Column("number", Big, nullable=False),
+    Column("number", BigInteger, nullable=False),
     Column("digest", Text, nullable=False),
 )
 
