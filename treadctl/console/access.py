@@ -30,7 +30,7 @@ async def sign_on_page(request: Request, context: Ctx, who: Whom) -> Response:
     """The form."""
     if context.door is Door.DESK and await context.accounts.first_code() is not None:
         return RedirectResponse("/first-run", status_code=303)
-    attendants = await context.records.users.attendants() if context.door is Door.KIOSK else ()
+    attendants = await context.records.users.with_pin() if context.door is Door.KIOSK else ()
     return page(request, "sign_on.html", who=who, attendants=attendants)
 
 
@@ -40,7 +40,7 @@ async def sign_on(request: Request, context: Ctx, login: Field, secret: Field) -
     try:
         token = await context.accounts.sign_on(login, secret, request.headers.get("user-agent", ""))
     except Problem as problem:
-        attendants = await context.records.users.attendants() if context.door is Door.KIOSK else ()
+        attendants = await context.records.users.with_pin() if context.door is Door.KIOSK else ()
         answer = page(request, "sign_on.html", status=problem.status, message=("bad", context.words.say(problem.detail)), attendants=attendants)
         answer.headers.update(problem.headers)
         return answer

@@ -1,4 +1,4 @@
-"""Who may sign on, and how it is known afterwards: passwords and PINs (argon2id), sessions kept in the database, the pairing of the kiosk, the first administrator.
+"""Who may sign on, and how it is known afterwards: passwords and PINs (argon2id), sessions, the pairing of the kiosk, the first administrator.
 
 A wrong password or PIN costs time: after three, each further one doubles the wait, up to a quarter of an hour. Nothing here stands before a stop.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ class Accounts:
     async def first_run(self, code: str, login: str, name: str, password: str) -> User:
         """Make the first administrator. Raises Problem 403 for a wrong code or where there is one already."""
         if await self._has_administrator() or not hmac.compare_digest(code.strip().lower().encode(), self._first_code.encode()):
-            raise Problem(403, "Not now", "The code is the one printed when the console was started for the first time; it is good until there is an administrator.")
+            raise Problem(403, "Not now", "The code is the one that the console printed at its start; it is good until there is an administrator.")
         kept = await self.hash(password, "password")
         return await self._records.users.add(SYSTEM, login.strip().lower(), name.strip(), Role.ADMINISTRATOR, password_hash=kept)
 
@@ -210,7 +211,7 @@ def _wrong(wait: timedelta) -> Problem:
 
 def _too_easy(secret: str, *, pin: bool) -> str:
     if pin:
-        steps = {int(b) - int(a) for a, b in zip(secret, secret[1:], strict=False)} if secret.isdecimal() else set()
+        steps = {int(b) - int(a) for a, b in itertools.pairwise(secret)} if secret.isdecimal() else set()
         if not (secret.isdecimal() and secret.isascii() and PIN_DIGITS <= len(secret) <= 12):
             return f"A PIN has {PIN_DIGITS} to 12 digits."
         return "A PIN that only counts or repeats is the first one tried." if len(steps) == 1 else ""

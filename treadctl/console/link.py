@@ -110,11 +110,11 @@ class DaemonLink:
         if client is not None:
             with suppress(TreadctlError):
                 return await client.stop(who=who, origin=self._origin)
-        async with Client(self._where, "treadctl-console-stop") as own:
+        async with Client(self._where, "treadctl-console-stop", clock=self._clock) as own:
             return await own.stop(who=who, origin=self._origin)
 
     async def _follow(self) -> None:
-        async for message in follow(self._where, RATE_HZ, "treadctl-console", on_client=self._take_client, sleep=self._sleep):
+        async for message in follow(self._where, RATE_HZ, "treadctl-console", on_client=self._take_client, sleep=self._sleep, clock=self._clock):
             async with self._changed:
                 self._take(message)
                 self._changed.notify_all()

@@ -266,6 +266,7 @@ async def follow(
     *,
     on_client: Callable[[Client | None], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Clock = time.monotonic,
 ) -> AsyncIterator[Link | SnapshotMessage | Event]:
     """Snapshots and events for ever, over as many connections as it takes; each gain and loss comes as a `Link`.
 
@@ -275,7 +276,7 @@ async def follow(
     failures = 0
     last_seq, last_pid = 0, 0
     while True:
-        client = Client(where, name)
+        client = Client(where, name, clock=clock)
         try:
             welcome = await client.connect()
             if welcome.pid != last_pid:

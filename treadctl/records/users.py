@@ -68,6 +68,12 @@ class Users(Repository):
         async with self.database.read() as connection:
             return tuple(map(user_of, await connection.execute(select(USERS).order_by(USERS.c.login))))
 
+    async def with_pin(self) -> tuple[User, ...]:
+        """Those who may sign on at a machine, by name."""
+        query = select(USERS).where(USERS.c.pin_hash.is_not(None), USERS.c.active.is_(True)).order_by(USERS.c.name)
+        async with self.database.read() as connection:
+            return tuple(map(user_of, await connection.execute(query)))
+
     async def change_role(self, actor: Actor, user_id: int, role: Role) -> User:
         """The new role counts from the next sign-on: they are signed off. TC605; TC104 for the last active administrator."""
         return await self._change(actor, user_id, "user.role_changed", role.value, {"role": role.value}, keeps_administrator=role is Role.ADMINISTRATOR)

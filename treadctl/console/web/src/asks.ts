@@ -24,7 +24,7 @@ async function stop(event: SubmitEvent): Promise<void> {
   if (!answer.ok) (event.target as HTMLFormElement).submit(); // the page that says what to do now
 }
 
-function note(form: HTMLFormElement, text: string): void {
+function note(form: HTMLElement, text: string): void {
   let place = form.querySelector<HTMLElement>(".refused");
   if (!place) {
     place = document.createElement("p");
@@ -35,12 +35,23 @@ function note(form: HTMLFormElement, text: string): void {
   place.textContent = text;
 }
 
-/** Forms with [data-complete] enable their last button when everything in them is ticked. */
+/** The checklist: as soon as everything is ticked the program is armed, so that the next touch is the held start. */
 export function checklists(): void {
-  for (const form of all("[data-complete]")) {
+  for (const form of all("form[data-arm]")) {
     const boxes = [...form.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
-    const judge = (): void => { form.classList.toggle("complete", boxes.every((box) => box.checked)); };
-    form.addEventListener("change", judge);
-    judge();
+    let asked = false;
+    const judge = async (): Promise<void> => {
+      const complete = boxes.every((box) => box.checked);
+      if (!complete || asked) { form.classList.toggle("complete", false); return; }
+      asked = true;
+      const order = JSON.parse(form.dataset["arm"] ?? "{}") as Record<string, unknown>;
+      const answer = await ask("/api/v1/session/arm", { ...order, ...Object.fromEntries(boxes.map((box) => [box.name, box.checked])) });
+      note(form, answer.ok ? "" : answer.words);
+      form.classList.toggle("complete", answer.ok);
+      if (!answer.ok) { asked = false; boxes.forEach((box) => { box.checked = false; }); }
+      else boxes.forEach((box) => { box.disabled = true; });
+    };
+    form.addEventListener("change", () => void judge());
+    void judge();
   }
 }

@@ -1,0 +1,7 @@
+"""`python -m treadctl.console`."""
+
+import sys
+
+from treadctl.console.serve import main
+
+sys.exit(main())

@@ -1,0 +1,105 @@
+"""`python -m treadctl.console`: one door, from its settings to its end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from treadctl.config.machine import load_machine
+from treadctl.console.accounts import Accounts
+from treadctl.console.context import Context, environment
+from treadctl.console.holds import Holds
+from treadctl.console.link import DaemonLink
+from treadctl.console.settings import DEFAULT_PATH, Door, Settings, load
+from treadctl.console.web import create_app, guarded
+from treadctl.console.words import Words
+from treadctl.core.messages import Origin
+from treadctl.errors import TreadctlError
+from treadctl.ipc.aio import Dial
+from treadctl.prescription.frame import frame_of
+from treadctl.records.store import Records
+from treadctl.records.vault import Vault, make_key
+
+LOG: Final = logging.getLogger("treadctl.console")
+EXIT_INPUT: Final = 2
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None) -> AsyncIterator[Context]:
+    """Everything one door works with, from its settings. Raises TreadctlError for a machine file or a database that cannot be used."""
+    frame = frame_of(load_machine(Path(settings.machine)))
+    words = Words(settings.language, settings.units, settings.zone)
+    key = Path(settings.names_key) if settings.names_key is not None else None
+    records = await Records.open(settings.database, key)
+    try:
+        if key is not None and records.people.vault.locked and not (await records.people.search(size=1)).items:
+            await asyncio.to_thread(make_key, key)  # a new clinic: its names are locked with a key of its own, made before there is one
+            records.people.vault = await asyncio.to_thread(Vault.open, key)
+        # What the kiosk asks may count as local; the daemon looks at the user behind the socket as well, and takes a desk for remote whatever it claims.
+        link = DaemonLink(dial or Path(settings.socket), origin=Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE)
+        accounts = Accounts(records, door, settings.idle, utc_now, time.monotonic)
+        yield Context(settings, door, link, records, accounts, words, time.monotonic, utc_now, environment(words), frame, Holds(time.monotonic))
+    finally:
+        await records.close()
+
+
+def server(context: Context) -> uvicorn.Server:
+    """The web server of a door, not yet running."""
+    listener = context.settings.door(context.door)
+    app = guarded(create_app(context), context)
+    config = uvicorn.Config(
+        app, host=listener.host, port=listener.port, ssl_certfile=listener.tls_cert, ssl_keyfile=listener.tls_key, access_log=False, server_header=False,
+        log_level="warning", ws="none", timeout_keep_alive=15, timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16 * 1024,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+async def serve(settings: Settings, door: Door) -> None:
+    """Serve one door until SIGTERM or SIGINT."""
+    async with opened(settings, door) as context:
+        await announce(context)
+        await server(context).serve()
+
+
+async def announce(context: Context) -> None:
+    """Print where it is, and the one-time secrets of this start."""
+    listener = context.settings.door(context.door)
+    scheme = "https" if listener.tls_cert else "http"
+    out = sys.stdout
+    out.write(f"{context.door.value}: {scheme}://{listener.host}:{listener.port}/\n")
+    if context.door is Door.KIOSK:
+        out.write(f"pairing PIN, good once: {context.accounts.pairing_pin}\n")
+    code = await context.accounts.first_code()
+    if code is not None and context.door is Door.DESK:
+        out.write(f"one-time code for the first administrator: {code}\n")
+    out.flush()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 in order, 2 for settings that are not right."""
+    parser = argparse.ArgumentParser(prog="treadctl-console", description="The console of one door.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
+    parser.add_argument("--door", type=Door, choices=list(Door), required=True)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        asyncio.run(serve(load(arguments.config), arguments.door))
+    except TreadctlError as error:
+        LOG.error("%s", error)
+        return EXIT_INPUT
+    return 0
