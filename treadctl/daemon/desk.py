@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from treadctl.config.machine import MachineConfig
@@ -22,8 +23,12 @@ FILE_BYTES = 256 * 1024
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
 
 
+def _today() -> date:
+    return datetime.now(UTC).astimezone().date()
+
+
 class Desk:
-    """`ask` is where core requests go; `refuse(id, reasons)` answers what never reaches the core."""
+    """`ask` is where core requests go; `refuse(id, reasons)` answers what never reaches the core; `today` is the calendar the person's rules go by."""
 
     def __init__(
         self,
@@ -31,11 +36,13 @@ class Desk:
         session: Callable[[], SessionState],
         ask: Callable[[Request], None],
         refuse: Callable[[str, tuple[str, ...]], None],
+        today: Callable[[], date] = _today,
     ) -> None:
         self._config = config
         self._session = session
         self._ask = ask
         self._refuse = refuse
+        self._today = today
 
     def take(self, received: ReceivedRequest) -> None:
         """Hand one request on. A stop goes first and straight through."""
@@ -62,7 +69,7 @@ class Desk:
             return ArmOrder(compile_program(profile, frame.limits), args.person, frame.limits, args.checklist, guard_findings(profile, frame))
         path = _ordinary(args.person_path)
         person = load_person(path)
-        ready = prepare(profile, frame, person)
+        ready = prepare(profile, frame, person, day=self._today())
         gait = load_gait(path) if person.keep_gait else None
         return ArmOrder(ready.program, ready.person, ready.limits, args.checklist, ready.preflight, gait)
 
