@@ -75,7 +75,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "Trouble of an ankle: ask about ankle pain during and after.",
         _CLIN,
         ("B2",),
-        f"{_ARTICLES}; read: ankle takes over what the knee is spared",
+        _ARTICLES,
         (Q.PAIN,),
         Stage.EACH,
     ),
