@@ -43,7 +43,7 @@ sessions = 5
 sessions_last_7_days = 1
 [[history.recent]]
 day = 2026-11-24
-peak_mps = 0.4
+peak_mps = 0.3
 events = 1
 """
 
@@ -103,7 +103,7 @@ def test_the_record_in_a_person_file_is_held_by_the_daemon_itself(tmp_path: Path
     counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK, person_path=str(path)))
     order = counter.asked[0].arm
     assert order is not None
-    assert order.person_limits.max_speed_reverse_mps == pytest.approx(0.4)
+    assert order.person_limits.max_speed_reverse_mps == pytest.approx(0.3)
     assert any("The last session had an event: no faster than it." in sentence for sentence in order.preflight)
 
 

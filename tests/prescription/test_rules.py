@@ -357,3 +357,10 @@ def test_what_prepare_arms_with_follows_the_record_given() -> None:
     ready = prepare(FIRST, REFERENCE, person(), history=shaken, day=DAY)
     assert ready.limits.max_speed_reverse_mps == pytest.approx(0.5)
     assert any("[progress:" in sentence for sentence in ready.preflight)
+
+
+@pytest.mark.parametrize(("sessions", "early"), [(0, True), (2, True), (3, False)])
+def test_the_first_three_sessions_want_the_attendants_switch_and_the_questions(sessions: int, early: bool) -> None:
+    loose = RuleCase(history=record(*(past(20 - n) for n in range(sessions))), profile=changed(FIRST, requires=()))
+    assert (refused(loose) == ["PR-18"]) is early
+    assert ({"PR-26", "PR-27"} <= set(told(loose))) is early
