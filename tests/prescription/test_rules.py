@@ -364,3 +364,8 @@ def test_the_first_three_sessions_want_the_attendants_switch_and_the_questions(s
     loose = RuleCase(history=record(*(past(20 - n) for n in range(sessions))), profile=changed(FIRST, requires=()))
     assert (refused(loose) == ["PR-18"]) is early
     assert ({"PR-26", "PR-27"} <= set(told(loose))) is early
+
+
+def test_a_speed_reached_in_a_session_with_an_event_is_no_ground_for_more() -> None:
+    recovered = record(past(9, peak_mps=1.2, events=1), past(8, peak_mps=0.5))
+    assert bound(RuleCase(history=recovered, limit=SPEED)) == pytest.approx(0.5 + 0.5 / 3.6)
