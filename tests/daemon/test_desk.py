@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,29 @@ max_dizziness = 2
 """
 
 
+RECORD = """
+[history]
+as_of = 2026-11-27
+sessions = 5
+sessions_last_7_days = 1
+[[history.recent]]
+day = 2026-11-24
+peak_mps = 0.3
+events = 1
+"""
+
+
+def today() -> date:
+    return date(2026, 11, 27)
+
+
 class Counter:
     """A desk between a socket and a core that only write down."""
 
     def __init__(self, session: SessionState = SessionState.IDLE, fitted: frozenset[ChannelId] = MACHINE.fitted) -> None:
         self.asked: list[Request] = []
         self.refused: list[tuple[str, ...]] = []
-        self.desk = Desk(replace(MACHINE, fitted=fitted), lambda: session, self.asked.append, lambda _, reasons: self.refused.append(reasons))
+        self.desk = Desk(replace(MACHINE, fitted=fitted), lambda: session, self.asked.append, lambda _, reasons: self.refused.append(reasons), today)
 
     def arm(self, args: ArmArgs) -> None:
         self.desk.take(ReceivedRequest("a" * 32, RequestKind.ARM, "ada", Origin.LOCAL, 1.0, 1.0, 2.0, Peer(1, 1), args))
@@ -79,6 +96,28 @@ def test_a_profile_beyond_the_caps_of_the_person_blocks_the_start(tmp_path: Path
     order = counter.asked[0].arm
     assert order is not None
     assert any("the limit of the person" in sentence for sentence in order.preflight)
+
+
+def test_the_record_in_a_person_file_is_held_by_the_daemon_itself(tmp_path: Path) -> None:
+    path = Path(person_file(tmp_path))
+    path.write_text(path.read_text(encoding="utf-8") + RECORD, encoding="utf-8")
+    counter = Counter()
+    counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK, person_path=str(path)))
+    order = counter.asked[0].arm
+    assert order is not None
+    assert order.person_limits.max_speed_reverse_mps == pytest.approx(0.3)
+    assert any("The last session had an event: no faster than it." in sentence for sentence in order.preflight)
+
+
+@pytest.mark.parametrize(("answered", "blocked"), [("2026-06-01", False), ("2026-05-01", True), ("2026-12-01", True)])
+def test_the_daemon_judges_the_age_of_the_screening_by_its_own_calendar(tmp_path: Path, answered: str, blocked: bool) -> None:
+    path = Path(person_file(tmp_path))
+    path.write_text(path.read_text(encoding="utf-8").replace("[caps]", f"answered_on = {answered}\n[caps]"), encoding="utf-8")
+    counter = Counter()
+    counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK, person_path=str(path)))
+    order = counter.asked[0].arm
+    assert order is not None
+    assert any("screening is too old or wrongly dated" in sentence for sentence in order.preflight) is blocked
 
 
 def test_an_absent_or_wrong_person_file_is_refused_by_name(tmp_path: Path) -> None:

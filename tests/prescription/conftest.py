@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from treadctl.errors import TreadctlError
 from treadctl.prescription import Profile, load_profile
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 PROFILE = """
 format = 1

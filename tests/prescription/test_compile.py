@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -11,6 +12,7 @@ from treadctl.errors import TreadctlError
 from treadctl.prescription import REFERENCE, Person, Profile, check_program, compile_program, person_from_options, person_limits, session_limits
 
 Read = Callable[..., Profile]
+ONCE = {"as_of": date(2026, 11, 20), "sessions": 1, "sessions_last_7_days": 0, "recent": [{"day": date(2026, 11, 2), "peak_mps": 3.0, "events": 0}]}
 STEEP = replace(REFERENCE.limits, max_grade_percent=10.0)
 LUMBAR = {"severe_osteoporosis": False, "vestibular_dysfunction": False, "lumbar_problem": True, "ankle_problem": False}
 
@@ -106,8 +108,9 @@ def test_a_person_never_widens_the_machine() -> None:
 @pytest.mark.parametrize(
     ("options", "facing", "field", "expected"),
     [
-        ({}, Facing.CONSOLE, "max_speed_reverse_mps", 3.0 / 3.6),
-        ({}, Facing.REAR, "max_speed_forward_mps", 3.0 / 3.6),
+        ({}, Facing.CONSOLE, "max_speed_reverse_mps", 2.0 / 3.6),
+        ({"history": ONCE}, Facing.CONSOLE, "max_speed_reverse_mps", 3.0 / 3.6),
+        ({"history": ONCE}, Facing.REAR, "max_speed_forward_mps", 3.0 / 3.6),
         ({}, Facing.CONSOLE, "max_acceleration_mps2", 0.1),
         ({"experience": "walker"}, Facing.CONSOLE, "max_speed_reverse_mps", 5.5 / 3.6),
         ({"experience": "runner"}, Facing.CONSOLE, "max_speed_reverse_mps", 5.5 / 3.6),
@@ -115,7 +118,7 @@ def test_a_person_never_widens_the_machine() -> None:
         ({"experience": "runner", "own_forward_speed_mps": 3.0}, Facing.CONSOLE, "max_speed_reverse_mps", 2.1),
         ({"experience": "runner", "own_forward_speed_mps": 3.0}, Facing.CONSOLE, "max_speed_forward_mps", 3.0),
         ({"experience": "walker", "age_years": 70}, Facing.CONSOLE, "max_speed_reverse_mps", 3.0 / 3.6),
-        ({"usual_minutes": 30.0}, Facing.CONSOLE, "max_duration_s", 900.0),
+        ({"experience": "walker", "usual_minutes": 30.0}, Facing.CONSOLE, "max_duration_s", 900.0),
         ({}, Facing.CONSOLE, "max_grade_percent", 0.0),
         ({"experience": "walker"}, Facing.CONSOLE, "max_grade_percent", 10.0),
         ({"experience": "walker", "screening": LUMBAR}, Facing.CONSOLE, "max_grade_percent", 0.0),
@@ -132,7 +135,7 @@ def test_what_is_known_of_the_person_caps_the_session(options: dict[str, object]
 
 def test_a_rule_set_aside_by_a_clinician_no_longer_caps() -> None:
     override = {"rule": "half_time", "by": "A clinician", "role": "physiotherapist", "reason": "trained up to it over a year"}
-    limits = session_limits(REFERENCE.limits, person(usual_minutes=30.0, overrides=[override]), Facing.CONSOLE)
+    limits = session_limits(REFERENCE.limits, person(experience="walker", usual_minutes=30.0, overrides=[override]), Facing.CONSOLE)
     assert limits.max_duration_s == REFERENCE.limits.max_duration_s
 
 

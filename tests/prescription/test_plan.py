@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,17 @@ from treadctl.prescription.plot import plot_plan, speed_points, title_of
 
 Read = Callable[..., Profile]
 Write = Callable[..., Path]
-CLEAR = {"severe_osteoporosis": False, "vestibular_dysfunction": False, "lumbar_problem": False, "ankle_problem": False}
+DAY = date(2026, 11, 27)
+CLEAR = {
+    "severe_osteoporosis": False,
+    "vestibular_dysfunction": False,
+    "lumbar_problem": False,
+    "ankle_problem": False,
+    "knee_problem": False,
+    "beta_blocker": False,
+    "answered_on": date(2026, 11, 20),
+}
+ONCE = {"as_of": DAY, "sessions": 1, "sessions_last_7_days": 0, "recent": [{"day": date(2026, 11, 2), "peak_mps": 3.0, "events": 0}]}
 HARNESS = ('direction = "reverse"', 'direction = "reverse"\nrequires = ["harness"]')
 FAST = ("speed_mps = 0.5", "speed_mps = 2.0")
 
@@ -119,8 +130,11 @@ def test_times_are_shown_as_minutes_and_seconds(seconds: float, text: str) -> No
 
 
 def findings(profile: Profile, **options: object) -> tuple[Finding, ...]:
-    walker = {"mass_kg": 70.0, "experience": "walker", "screening": CLEAR, "sessions_last_7_days": 0}
-    return preflight(profile, person_from_options(walker | options), REFERENCE)
+    return preflight(profile, person_from_options(walker() | options), REFERENCE, day=DAY)
+
+
+def walker() -> dict[str, object]:
+    return {"mass_kg": 70.0, "age_years": 40, "usual_minutes": 60.0, "experience": "walker", "screening": CLEAR, "sessions_last_7_days": 0}
 
 
 def test_a_clear_person_may_start(profile: Read) -> None:
@@ -139,12 +153,13 @@ def test_nobody_named_may_not_start(profile: Read) -> None:
         ({"screening": CLEAR | {"vestibular_dysfunction": True}}, Rule.VESTIBULAR),
         ({"screening": CLEAR | {"lumbar_problem": True}}, Rule.LUMBAR),
         ({"sessions_last_7_days": 2}, Rule.WEEKLY),
-        ({"experience": "first"}, Rule.HANDS),
+        ({"experience": "first", "history": ONCE}, Rule.HANDS),
         ({"usual_minutes": 10.0}, Rule.CAPS),
     ],
 )
 def test_each_rule_refuses_by_itself(profile: Read, options: dict[str, object], rule: Rule) -> None:
-    assert [f.rule for f in findings(profile(), **options) if f.refuses] == [rule]
+    attended = profile(('direction = "reverse"', 'direction = "reverse"\nrequires = ["attendant"]'))
+    assert [f.rule for f in findings(attended, **options) if f.refuses] == [rule]
 
 
 def test_an_ankle_is_a_note_and_no_refusal(profile: Read) -> None:
@@ -160,8 +175,7 @@ def test_a_note_stays_a_note_whatever_is_overridden(profile: Read) -> None:
 
 def test_a_guard_that_is_not_fitted_is_among_the_refusals(profile: Read) -> None:
     bare = replace(REFERENCE, fitted=REFERENCE.fitted - {ChannelId.HARNESS})
-    walker = person_from_options({"mass_kg": 70.0, "experience": "walker", "screening": CLEAR, "sessions_last_7_days": 0})
-    assert [f.rule for f in preflight(profile(HARNESS), walker, bare)] == [Rule.GUARDS]
+    assert [f.rule for f in preflight(profile(HARNESS), person_from_options(walker()), bare, day=DAY)] == [Rule.GUARDS]
 
 
 def test_a_named_clinician_may_set_a_rule_aside_and_is_recorded(profile: Read) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +93,7 @@ def check(
     with told_to_people(as_json=as_json):
         case = _case(file, machine, person, _options(mass_kg, own_forward_speed_kmh, usual_minutes, age, experience))
         plan = case.plan()
-        findings = () if case.person is None else preflight(case.profile, case.person, case.frame)
+        findings = () if case.person is None else preflight(case.profile, case.person, case.frame, day=_today())
         if as_json:
             _print_json({"ok": True, "profile": case.profile.name, "machine": case.frame.name, "preflight": findings_data(findings)})
             return
@@ -151,6 +152,10 @@ def told_to_people(*, as_json: bool) -> Iterator[None]:
             )
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(BAD_INPUT) from error
+
+
+def _today() -> date:
+    return datetime.now(UTC).astimezone().date()
 
 
 def _options(mass_kg: float | None, own_kmh: float | None, usual_minutes: float | None, age: int | None, experience: Experience | None) -> dict[str, object]:

@@ -15,12 +15,15 @@ from typing import Final
 
 from treadctl.cli.evidence import Evidence, evidence
 from treadctl.cli.explain import CLEARS
+from treadctl.cli.reference_rules import rules_page, sources_page
 from treadctl.config.channels import RECOMMENDED, REQUIRED
 from treadctl.core.interlock import ROWS, Action, Clears, Row, Scope
 from treadctl.core.sample import CONTACT_CHANNELS, ChannelId, Quality
 from treadctl.core.session import MOVING, TRANSITIONS, Event, SessionState
 from treadctl.core.setup import safety_channels
 from treadctl.errors import ERRORS, ErrorKind
+from treadctl.prescription.rules import ROWS as PRESCRIPTION_RULES
+from treadctl.prescription.sources import STATEMENTS
 
 ACTIONS: Final = {
     Action.RUN: ("none", "The belt follows its program."),
@@ -188,6 +191,8 @@ def pages(folder: Path) -> dict[Path, str]:
         folder / "session.md": session_page(),
         folder / "errors.md": errors_page(ERRORS.values()),
         folder / "channels.md": channels_page(),
+        folder / "rules.md": rules_page(PRESCRIPTION_RULES, _HINT, _table),
+        folder / "sources.md": sources_page(STATEMENTS, _HINT, _table),
     }
 
 

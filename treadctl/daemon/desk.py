@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from treadctl.config.machine import MachineConfig
@@ -23,8 +24,12 @@ FILE_BYTES = 256 * 1024
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
 
 
+def _today() -> date:
+    return datetime.now(UTC).astimezone().date()
+
+
 class Desk:
-    """`ask` is where core requests go; `refuse(id, reasons)` answers what never reaches the core."""
+    """`ask` is where core requests go; `refuse(id, reasons)` answers what never reaches the core; `today` is the calendar the person's rules go by."""
 
     def __init__(
         self,
@@ -32,11 +37,13 @@ class Desk:
         session: Callable[[], SessionState],
         ask: Callable[[Request], None],
         refuse: Callable[[str, tuple[str, ...]], None],
+        today: Callable[[], date] = _today,
     ) -> None:
         self._config = config
         self._session = session
         self._ask = ask
         self._refuse = refuse
+        self._today = today
 
     def take(self, received: ReceivedRequest) -> None:
         """Hand one request on. A stop goes first and straight through."""
@@ -59,24 +66,22 @@ class Desk:
             check_program(args.program, frame.limits)
             return ArmOrder(args.program, args.person, frame.limits, args.checklist, deck_findings(args.program, frame))
         if args.prescribed is not None:
-            return _prescribed(args.prescribed, frame, args.checklist)
+            return self._prescribed(args.prescribed, frame, args.checklist)
         profile = load_profile(_ordinary(args.profile_path))
         if args.person_path is None:
             return ArmOrder(compile_program(profile, frame.limits), args.person, frame.limits, args.checklist, guard_findings(profile, frame))
         path = _ordinary(args.person_path)
         person = load_person(path)
-        return _ready(profile, frame, person, load_gait(path) if person.keep_gait else None, args.checklist)
+        return self._ready(profile, frame, person, load_gait(path) if person.keep_gait else None, args.checklist)
 
+    def _prescribed(self, texts: Prescribed, frame: MachineFrame, checklist: Checklist) -> ArmOrder:
+        profile, person = profile_of("\n".join(texts.profile), "profile"), person_of("\n".join(texts.person), "person")
+        gait = gait_of("\n".join(texts.gait), "gait") if texts.gait and person.keep_gait else None
+        return self._ready(profile, frame, person, gait, checklist)
 
-def _prescribed(texts: Prescribed, frame: MachineFrame, checklist: Checklist) -> ArmOrder:
-    profile, person = profile_of("\n".join(texts.profile), "profile"), person_of("\n".join(texts.person), "person")
-    gait = gait_of("\n".join(texts.gait), "gait") if texts.gait and person.keep_gait else None
-    return _ready(profile, frame, person, gait, checklist)
-
-
-def _ready(profile: Profile, frame: MachineFrame, person: Person, gait: Calibration | None, checklist: Checklist) -> ArmOrder:
-    ready = prepare(profile, frame, person)
-    return ArmOrder(ready.program, ready.person, ready.limits, checklist, ready.preflight, gait)
+    def _ready(self, profile: Profile, frame: MachineFrame, person: Person, gait: Calibration | None, checklist: Checklist) -> ArmOrder:
+        ready = prepare(profile, frame, person, day=self._today())
+        return ArmOrder(ready.program, ready.person, ready.limits, checklist, ready.preflight, gait)
 
 
 def _ordinary(name: str | None) -> Path:

@@ -2,6 +2,7 @@
 
 from treadctl.prescription.compile import check_program, compile_program
 from treadctl.prescription.frame import REFERENCE, MachineFrame, frame_of
+from treadctl.prescription.history import History, PastSession, history_of, history_table
 from treadctl.prescription.person import Person, load_person, person_from_options, person_limits, session_limits
 from treadctl.prescription.plan import Plan, make_plan
 from treadctl.prescription.preflight import Finding, preflight, refusals
@@ -11,7 +12,9 @@ from treadctl.prescription.profile import Profile, load_profile, profile_sha256
 __all__ = [
     "REFERENCE",
     "Finding",
+    "History",
     "MachineFrame",
+    "PastSession",
     "Person",
     "Plan",
     "Prepared",
@@ -19,6 +22,8 @@ __all__ = [
     "check_program",
     "compile_program",
     "frame_of",
+    "history_of",
+    "history_table",
     "load_person",
     "load_profile",
     "make_plan",

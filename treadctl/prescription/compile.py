@@ -11,8 +11,8 @@ from treadctl.core.limits import Limits, tighter
 from treadctl.core.program import Block, Hands, Program, Segment
 from treadctl.core.units import kmh_from_mps
 from treadctl.errors import TreadctlError
-from treadctl.prescription.person import NO_CAP
 from treadctl.prescription.profile import MAX_SEGMENTS, BeltEntry, FloorEntry, Profile, RoundsEntry, profile_sha256
+from treadctl.prescription.words import NO_CAP
 
 TOLERANCE: Final = 1e-9  # relative: a speed converted from km/h equals the limit it was written as
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from enum import StrEnum
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -17,44 +16,27 @@ from treadctl.core.limits import Limits, tighter
 from treadctl.core.program import Person as CorePerson
 from treadctl.core.sample import Facing
 from treadctl.core.units import mps_from_kmh
+from treadctl.prescription.history import History, HistorySection
+from treadctl.prescription.predicates import ANSWER_LIMITS, Case
+from treadctl.prescription.rules import ROWS, Row, authority_of, caps_of, may_set_aside
+from treadctl.prescription.words import NO_CAP, Authority, Cap, Experience, Rule, limits_of
 
-NO_CAP: Final = Limits(**{field.name: math.inf for field in fields(Limits)})
-BEGINNER_CAP_MPS: Final = mps_from_kmh(3.0)  # derived: our default
-WALKER_CAP_MPS: Final = mps_from_kmh(5.5)  # derived: below the backward walk-to-run change at 5.9 km/h (Hreljac 2005)
-OWN_SPEED_SHARE: Final = 0.70  # Sterzing 2016: backward running done at 70 % of the own preferred forward speed
-BEGINNER_ACCELERATION_MPS2: Final = 0.10  # derived: our default
-OLDER_FROM_YEARS: Final = 65  # unverified: our default
-HALF_OF_USUAL: Final = 0.5
-SESSIONS_PER_WEEK: Final = 2
-
-
-class Rule(StrEnum):
-    """A rule about the person. The name is what an override names."""
-
-    OSTEOPOROSIS = "osteoporosis"
-    VESTIBULAR = "vestibular"
-    SCREENING = "screening"
-    LUMBAR = "lumbar"
-    ANKLE = "ankle"
-    EXPERIENCE = "experience"
-    AGE = "age"
-    HANDS = "hands"
-    HALF_TIME = "half_time"
-    WEEKLY = "weekly"
-    CAPS = "caps"
-    GUARDS = "guards"
-
-
-PHYSICIAN_ONLY: Final = frozenset({Rule.OSTEOPOROSIS, Rule.VESTIBULAR})
-NEVER_OVERRIDDEN: Final = frozenset({Rule.CAPS, Rule.GUARDS})
-
-
-class Experience(StrEnum):
-    """How used to going backward on a belt the person is."""
-
-    FIRST = "first"
-    WALKER = "walker"
-    RUNNER = "runner"
+__all__ = [
+    "NO_CAP",
+    "Cap",
+    "Caps",
+    "Experience",
+    "Override",
+    "Person",
+    "Rule",
+    "Screening",
+    "load_person",
+    "person_caps",
+    "person_from_options",
+    "person_limits",
+    "session_limits",
+]
+ANSWERS: Final = frozenset(ANSWER_LIMITS)
 
 
 class Screening(Strict):
@@ -63,7 +45,10 @@ class Screening(Strict):
     severe_osteoporosis: bool = Field(description="severe osteoporosis: backward training is refused")
     vestibular_dysfunction: bool = Field(description="disorder of the sense of balance: backward training is refused")
     lumbar_problem: bool = Field(description="trouble of the lower back: slower, level, and a clinician decides")
-    ankle_problem: bool = Field(description="trouble of an ankle: ask about pain during and after")
+    ankle_problem: bool = Field(description="trouble of an ankle: slower, level, and pain is asked about during and after")
+    knee_problem: bool | None = Field(None, description="trouble of a knee: walking only, and pain is asked about; left out = not asked yet")
+    beta_blocker: bool | None = Field(None, description="takes a beta-blocker: no limit of heart rate follows from age; left out = not asked yet")
+    answered_on: date | None = Field(None, description="day on which these were answered; older than 183 days refuses; left out = not known")
 
 
 class Caps(Strict):
@@ -86,6 +71,11 @@ class Caps(Strict):
             raise complaint("max_speed_mps", "max_speed_kmh is already there; give only one")
         return self
 
+    @property
+    def speed_mps(self) -> float | None:
+        """The highest belt speed, m/s, None where none is set."""
+        return self.max_speed_mps if self.max_speed_kmh is None else mps_from_kmh(self.max_speed_kmh)
+
 
 class Override(Strict):
     """[[overrides]]: a rule set aside by a clinician, by name and with the reason. It is recorded with the session."""
@@ -97,11 +87,11 @@ class Override(Strict):
 
     @model_validator(mode="after")
     def _allowed(self) -> Self:
-        if self.rule in NEVER_OVERRIDDEN:
+        if may_set_aside(self.rule, self.role):
+            return self
+        if authority_of(self.rule) is Authority.NOBODY:
             raise complaint("rule", f"{self.rule.value} is never set aside")
-        if self.rule in PHYSICIAN_ONLY and self.role != "physician":
-            raise complaint("role", f"only a physician may set {self.rule.value} aside")
-        return self
+        raise complaint("role", f"only a {authority_of(self.rule).value} may set {self.rule.value} aside")
 
 
 class Person(Strict):
@@ -116,6 +106,7 @@ class Person(Strict):
     usual_minutes: Annotated[float, Field(gt=0.0, le=480.0)] | None = Field(None, description="usual length of their own forward session, min")
     sessions_last_7_days: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="backward sessions in the last seven days")
     screening: Screening | None = Field(None, description="answers to the screening questions")
+    history: HistorySection | None = Field(None, description="what the record knows of earlier sessions; written by the console")
     keep_gait: bool = Field(False, description="the person consents that figures of their gait are kept beside this file and used on other days")
     caps: Caps = Field(default_factory=Caps, description="what a clinician lowers")
     overrides: Annotated[tuple[Override, ...], Field(strict=False)] = Field((), description="rules set aside by a clinician")
@@ -137,20 +128,19 @@ class Person(Strict):
         """Whether a clinician has set that rule aside."""
         return any(override.rule is rule for override in self.overrides)
 
-    def core(self, allowance_s: float | None = None) -> CorePerson:
-        """What the core must know. `allowance_s` is what the record says is left of the week, s."""
-        caps = self.caps
-        return CorePerson(self.mass_kg, caps.max_rpe, caps.max_dizziness, caps.max_pain, caps.max_breathing, caps.max_heart_rate_per_min, allowance_s)
+    @property
+    def record(self) -> History:
+        """What this file says of earlier sessions; of two counts of the week the higher."""
+        return with_week(self.history.history() if self.history is not None else History(), self.sessions_last_7_days)
 
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """One cap on one of the limits: the field of `Limits`, its value, the rule and the reason in words."""
-
-    field: str
-    value: float
-    rule: Rule
-    reason: str
+    def core(self, allowance_s: float | None = None, history: History | None = None, rows: tuple[Row, ...] = ROWS) -> CorePerson:
+        """What the core must know: mass and the tightest answer limits. `allowance_s` is what the record says is left of the week, s."""
+        limits: dict[str, float] = {}
+        for cap in person_caps(self, Facing.CONSOLE, history, rows=rows):
+            if cap.field in ANSWERS:
+                value = cap.value if cap.value >= 0.0 else 0.0
+                limits[cap.field] = min(value, limits.get(cap.field, value))
+        return CorePerson(self.mass_kg, allowance_s=allowance_s, **limits)
 
 
 def load_person(path: Path | str) -> Person:
@@ -170,61 +160,31 @@ def person_from_options(options: Mapping[str, object]) -> Person:
     return validate(Person, table, "person")
 
 
-def person_caps(person: Person, facing: Facing) -> tuple[Cap, ...]:
+def with_week(history: History, sessions_last_7_days: int | None) -> History:
+    """The history with the higher of two counts of the week; None is not known."""
+    counts = [count for count in (history.sessions_last_7_days, sessions_last_7_days) if count is not None]
+    return replace(history, sessions_last_7_days=max(counts, default=None))
+
+
+def case_of(person: Person, history: History | None, day: date | None) -> Case:
+    """The case of a person: their record as given, else as their file has it."""
+    return Case(person, person.record if history is None else with_week(history, person.sessions_last_7_days), day)
+
+
+def person_caps(person: Person, facing: Facing, history: History | None = None, day: date | None = None, *, rows: tuple[Row, ...] = ROWS) -> tuple[Cap, ...]:
     """Every cap that follows from what is known of the person, rules set aside left out.
 
     Speed caps are for backward gait: the belt's reverse for a person facing the console, its forward for one facing the rear. The other
-    direction is capped at the own usual forward speed where it is known.
+    direction is capped at the own usual forward speed where it is known. Without `history` the person file's own is used.
     """
-    backward, ahead = ("max_speed_reverse_mps", "max_speed_forward_mps")[:: 1 if facing is Facing.CONSOLE else -1]
-    caps = [*_experience_caps(person, backward), *_clinician_caps(person)]
-    if person.own_speed_mps is not None:
-        caps.append(Cap(backward, OWN_SPEED_SHARE * person.own_speed_mps, Rule.EXPERIENCE, "70 % of the own forward speed"))
-        caps.append(Cap(ahead, person.own_speed_mps, Rule.EXPERIENCE, "the own forward speed"))
-    if person.age_years is not None and person.age_years >= OLDER_FROM_YEARS:
-        caps.append(Cap(backward, BEGINNER_CAP_MPS, Rule.AGE, f"{OLDER_FROM_YEARS} years or older"))
-    if person.screening is not None and person.screening.lumbar_problem:
-        caps.append(Cap(backward, BEGINNER_CAP_MPS, Rule.LUMBAR, "trouble of the lower back"))
-        caps.append(Cap("max_grade_percent", 0.0, Rule.LUMBAR, "trouble of the lower back"))
-    if person.usual_minutes is not None:
-        caps.append(Cap("max_duration_s", HALF_OF_USUAL * person.usual_minutes * 60.0, Rule.HALF_TIME, "half of the own usual session"))
-    return tuple(cap for cap in caps if not person.sets_aside(cap.rule))
+    return caps_of(case_of(person, history, day), facing, rows)
 
 
-def person_limits(person: Person, facing: Facing) -> Limits:
+def person_limits(person: Person, facing: Facing, history: History | None = None, day: date | None = None) -> Limits:
     """The person's caps as limits; infinite where there is no cap. Use `session_limits` for what a session may do."""
-    limits = NO_CAP
-    for cap in person_caps(person, facing):
-        limits = tighter(limits, replace(NO_CAP, **{cap.field: cap.value}))
-    return limits
+    return limits_of(person_caps(person, facing, history, day))
 
 
-def session_limits(machine: Limits, person: Person | None, facing: Facing) -> Limits:
+def session_limits(machine: Limits, person: Person | None, facing: Facing, history: History | None = None, day: date | None = None) -> Limits:
     """The tighter of machine and person: finite, and what a session is armed with."""
-    return machine if person is None else tighter(machine, person_limits(person, facing))
-
-
-def _experience_caps(person: Person, backward: str) -> list[Cap]:
-    if person.experience is Experience.FIRST:
-        return [
-            Cap(backward, BEGINNER_CAP_MPS, Rule.EXPERIENCE, "first sessions"),
-            Cap("max_grade_percent", 0.0, Rule.EXPERIENCE, "first sessions"),
-            Cap("max_acceleration_mps2", BEGINNER_ACCELERATION_MPS2, Rule.EXPERIENCE, "first sessions"),
-        ]
-    if person.experience is Experience.WALKER or person.own_speed_mps is None:
-        return [Cap(backward, WALKER_CAP_MPS, Rule.EXPERIENCE, "walking; a runner's own forward speed must be known")]
-    return []
-
-
-def _clinician_caps(person: Person) -> list[Cap]:
-    caps, found = person.caps, list[tuple[str, float]]()
-    speed_mps = caps.max_speed_mps if caps.max_speed_kmh is None else mps_from_kmh(caps.max_speed_kmh)
-    if speed_mps is not None:
-        found += [("max_speed_reverse_mps", speed_mps), ("max_speed_forward_mps", speed_mps)]
-    if caps.max_grade_percent is not None:
-        found.append(("max_grade_percent", caps.max_grade_percent))
-    if caps.max_acceleration_mps2 is not None:
-        found.append(("max_acceleration_mps2", caps.max_acceleration_mps2))
-    if caps.max_minutes is not None:
-        found.append(("max_duration_s", caps.max_minutes * 60.0))
-    return [Cap(field, value, Rule.CAPS, "lowered by a clinician") for field, value in found]
+    return machine if person is None else tighter(machine, person_limits(person, facing, history, day))

@@ -13,8 +13,8 @@ from treadctl.core.sample import ChannelId, Direction, Facing
 from treadctl.errors import TreadctlError
 from treadctl.prescription.compile import PlacedSegment, check_limits, compile_program, flatten, ramp_time_s, segment_place
 from treadctl.prescription.frame import MachineFrame
-from treadctl.prescription.person import NO_CAP
 from treadctl.prescription.profile import Profile
+from treadctl.prescription.words import NO_CAP
 
 TOUCH: Final = 0.05  # a limit is called touched when less than this share of it is left
 
