@@ -29,7 +29,8 @@ from treadctl.ipc.snapshot import BeltView, ChannelView, JournalView, Snapshot
 from treadctl.prescription.frame import REFERENCE
 from treadctl.records.audit import Actor
 from treadctl.records.database import sqlite_url
-from treadctl.records.model import Person, Revision, Role
+from treadctl.records.importing import write_sessions
+from treadctl.records.model import Outcome, Person, Revision, Role, Session, SessionHead, Summary
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
 
@@ -43,7 +44,7 @@ ASKED_AS = {
     RequestKind.DISARM: "idle", RequestKind.STOP: "tripped",
 }  # fmt: skip
 FACTS = 'format = 1\nmass_kg = 70.0\nage_years = 50\nexperience = "walker"\nown_forward_speed_kmh = 5.0\nusual_minutes = 60.0\n'
-HEALTHY = {"severe_osteoporosis": False, "vestibular_dysfunction": False, "lumbar_problem": False, "ankle_problem": False}
+HEALTHY = dict.fromkeys(("severe_osteoporosis", "vestibular_dysfunction", "lumbar_problem", "ankle_problem", "knee_problem", "beta_blocker"), False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -206,10 +207,22 @@ async def desk(records: Records, machine: Machine) -> AsyncIterator[Browser]:
         yield browser
 
 
+def walked(person_id: str, days_ago: int, **figures: float) -> Session:
+    """A session without an event, hands hardly on the rails."""
+    summary = Summary(duration_s=700.0, belt_s=600.0, distance_m=500.0, peak_mps=1.0, mean_mps=0.8, rail_load_percent=2.0, max_dizziness=1.0)
+    head = SessionHead(
+        f"{person_id}-{days_ago}", person_id, None, "altivar-rtu", "knee-oa-retro-walk", "ab" * 32, "reverse", "console", NOW - timedelta(days=days_ago),
+        Outcome.COMPLETED, None, replace(summary, **figures),  # type: ignore[arg-type]
+    )  # fmt: skip
+    return Session(head, 70.0)
+
+
 async def walker(records: Records, *, profile: str = "knee-oa-retro-walk", facts: str = FACTS, **answers: bool) -> tuple[Person, Revision]:
     """A person who may walk today, screened and prescribed for."""
     doctor = Actor("physician", "physician")
     person = await records.people.add(doctor, facts=facts, name="Sample One")
     await records.screenings.add(doctor, person.id, {**HEALTHY, **answers}, signer="physician")
+    async with records.database.write() as connection:
+        await write_sessions(connection, [walked(person.id, days) for days in (24, 17, 10)])
     text = (PROFILES / f"{profile}.toml").read_text(encoding="utf-8")
     return person, await records.prescriptions.new(doctor, person.id, "Backward walking", text)

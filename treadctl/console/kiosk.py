@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
 from treadctl.console.pages import page
-from treadctl.console.prescribing import Ready, make_ready, person_text
+from treadctl.console.prescribing import BACKWARD, Known, Ready, make_ready, person_text
 from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command, Place, Situation
 from treadctl.console.settings import Door
@@ -22,6 +22,8 @@ from treadctl.console.visiting import checked, visitor
 from treadctl.core.messages import Checklist, RequestKind
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Person, Revision, Screening
+from treadctl.records.repository import LARGEST_PAGE
+from treadctl.records.sessions import Filter
 
 ROUTES: Final = APIRouter()
 SHOWN: Final = 60
@@ -57,10 +59,12 @@ async def today(context: Context, person_id: str, revision_id: int | None = None
     chosen = next((r for r in revisions if r.id == revision_id), revisions[0] if revisions and revision_id is None else None)
     if chosen is None:
         return Today(person, screening, revisions, trouble=_("Nothing is prescribed for this person. A physiotherapist prescribes at a desk."))
-    week = await records.sessions.week(person_id, context.now())
-    text = person_text(person, screening, await records.overrides.in_force(person_id), week)
+    heads = (await records.sessions.heads(Filter(person_id=person_id), size=LARGEST_PAGE)).items
+    backward = tuple(head for head in heads if (head.direction, head.facing) in BACKWARD)
+    known = Known(person, screening, await records.overrides.in_force(person_id), backward)
+    day = context.words.local(context.now()).date()
     try:
-        ready = make_ready(text, chosen.text, context.frame)
+        ready = make_ready(person_text(known, day, context.words.zone), chosen.text, context.frame, day)
     except TreadctlError as error:
         return Today(person, screening, revisions, chosen, trouble=str(error))
     return Today(person, screening, revisions, chosen, ready)

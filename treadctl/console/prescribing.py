@@ -3,39 +3,60 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, tzinfo
 from typing import Any, Final
 
 import tomli_w
 
 from treadctl.config.problems import validate
 from treadctl.core.messages import Checklist
+from treadctl.core.sample import Direction, Facing
 from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import ArmArgs, Prescribed
 from treadctl.prescription.frame import MachineFrame
+from treadctl.prescription.history import PastSession, history_of, history_table
 from treadctl.prescription.person import Override, Person, person_of
 from treadctl.prescription.preflight import Finding, preflight
 from treadctl.prescription.profile import Profile, profile_of
-from treadctl.records.model import OverrideRecord, Screening, Week
+from treadctl.records.model import Outcome, OverrideRecord, Screening, SessionHead
 from treadctl.records.model import Person as PersonRecord
 
 PARTS_WITH_TABLES: Final = ("screening", "overrides", "sessions_last_7_days", "history")  # never taken from the facts: the record itself has them
+BACKWARD: Final = frozenset({(Direction.REVERSE.value, Facing.CONSOLE.value), (Direction.FORWARD.value, Facing.REAR.value)})
 
 
-def person_text(record: PersonRecord, screening: Screening | None, overrides: Iterable[OverrideRecord], week: Week) -> str:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the record holds of a person that bears on a start: `sessions` are the heads of their backward ones, the newest first."""
+
+    person: PersonRecord
+    screening: Screening | None
+    overrides: tuple[OverrideRecord, ...]
+    sessions: tuple[SessionHead, ...]
+
+
+def person_text(known: Known, day: date, zone: tzinfo) -> str:
     """The person file of this record on this day, as the daemon reads it."""
-    return tomli_w.dumps(person_table(record, screening, overrides, week))
-
-
-def person_table(record: PersonRecord, screening: Screening | None, overrides: Iterable[OverrideRecord], week: Week) -> dict[str, Any]:
-    """The same as a table."""
-    table = {key: value for key, value in tomllib.loads(record.facts).items() if key not in PARTS_WITH_TABLES}
-    table["sessions_last_7_days"] = week.sessions
+    facts, screening = tomllib.loads(known.person.facts), known.screening
+    table = {key: value for key, value in facts.items() if key not in PARTS_WITH_TABLES}
     if screening is not None:
-        table["screening"] = dict(screening.answers)
-    table["overrides"] = [{"rule": o.rule, "by": o.by, "role": o.role.value, "reason": o.reason} for o in overrides if o.withdrawn_at is None]
-    return table
+        table["screening"] = {**screening.answers, "answered_on": screening.at.astimezone(zone).date()}
+    table["history"] = history_table(history_of((past_session(head, zone) for head in known.sessions), day))
+    in_force = [o for o in known.overrides if o.withdrawn_at is None]
+    table["overrides"] = [{"rule": o.rule, "by": o.by, "role": o.role.value, "reason": o.reason} for o in in_force]
+    return tomli_w.dumps(table)
+
+
+def past_session(head: SessionHead, zone: tzinfo) -> PastSession:
+    """A session as the rules look back at it."""
+    summary = head.summary
+    return PastSession(
+        day=head.started_at.astimezone(zone).date(), peak_mps=summary.peak_mps, belt_s=summary.belt_s,
+        events=summary.imbalance_events + summary.unsteady_events, rail_load_percent=summary.rail_load_percent, max_dizziness=summary.max_dizziness,
+        max_pain=summary.max_pain, max_rpe=summary.max_rpe, completed=head.outcome is Outcome.COMPLETED,
+    )  # fmt: skip
 
 
 def facts_text(fields: Mapping[str, Any]) -> str:
@@ -71,10 +92,10 @@ class Ready:
         return ArmArgs(self.person.core(), checklist, prescribed=texts)
 
 
-def make_ready(person: str, profile: str, frame: MachineFrame) -> Ready:
+def make_ready(person: str, profile: str, frame: MachineFrame, day: date) -> Ready:
     """Read both texts and look the person over. Raises TreadctlError TC101 to TC121 for a text that is not right."""
     who, what = person_of(person, "person"), profile_of(profile, "prescription")
-    return Ready(who, what, person, profile, preflight(what, who, frame))
+    return Ready(who, what, person, profile, preflight(what, who, frame, day=day))
 
 
 def _lines(text: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def new_request(
     answer: Answer | None = None,
     request_id: str | None = None,
 ) -> Request:
-    """A request with a fresh id, or with `request_id` (32 hexadecimal digits, never used before). Raises TreadctlError(bad_value) for what can never be accepted."""
+    """A request with a fresh id, or `request_id` (32 hexadecimal digits, never used before). Raises TreadctlError(bad_value) for what can never be accepted."""
     try:
         return Request(request_id or uuid4().hex, kind, who or user_name(), origin or origin_here(), issued_s, ttl_s, arm, answer)
     except ValueError as error:
