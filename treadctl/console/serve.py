@@ -87,6 +87,7 @@ async def announce(context: Context) -> None:
     code = await context.accounts.first_code()
     if code is not None and context.door is Door.DESK:
         out.write(f"one-time code for the first administrator: {code}\n")
+    out.write(f"the {context.door.value} door is open\n")
     out.flush()
 
 
@@ -97,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--door", type=Door, choices=list(Door), required=True)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         asyncio.run(serve(load(arguments.config), arguments.door))
     except TreadctlError as error:

@@ -86,6 +86,8 @@ class SimulatedBelt(BeltSocket):
         """End the process and wait for it."""
         super().close()
         end_process(self.process)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def end_process(process: subprocess.Popen[str], limit_s: float = 10.0) -> int:

@@ -1,0 +1,130 @@
+"""A whole small clinic on this computer: simulated treadmill, daemon and both doors of the console, each its own process, as they run in a clinic.
+
+Used by the demo, by the browser tests and by the script that takes the screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from treadctl.errors import TreadctlError
+from treadctl.testing.simulated import SimulatedBelt, end_process, simulated_belt, wait_for
+
+READY_S: Final = 20.0
+_SETTINGS: Final = """format = 1
+clinic = "Demonstration"
+machine = "{machine}"
+socket = "{run}/ctl.sock"
+journal_dir = "{run}/journal"
+database = "sqlite:///{run}/records.db"
+names_key = "{run}/names.key"
+language = "{language}"
+zone = "{zone}"
+[kiosk]
+port = {kiosk}
+[desk]
+port = {desk}
+"""
+
+
+@dataclass
+class Stand:
+    """What runs, and where it is reached. `first_code` is empty where the records have an administrator already."""
+
+    belt: SimulatedBelt
+    run_dir: Path
+    kiosk_url: str
+    desk_url: str
+    pairing_pin: str
+    first_code: str
+    daemon: subprocess.Popen[str]
+    doors: dict[str, subprocess.Popen[str]]
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's control socket."""
+        return self.run_dir / "ctl.sock"
+
+    def start_daemon(self) -> None:
+        """Start the daemon again, after it was ended."""
+        self.daemon = _start(self.run_dir, "daemon", "treadctl.daemon.main", str(self.belt.machine_file))
+        wait_for(lambda: self.socket.exists() or None, READY_S, "the daemon's socket")
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody holds at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def console_stand(
+    bench: Path,
+    run_dir: Path,
+    *,
+    seed: int = 1,
+    ports: tuple[int, int] | None = None,
+    language: str = "en",
+    zone: str = "UTC",
+    prepare: Callable[[Path], None] | None = None,
+) -> Iterator[Stand]:
+    """Start it all in `run_dir`, and end it all. `prepare` is given the settings file before the doors open: to fill the records."""
+    kiosk, desk = ports or (free_port(), free_port())
+    with ExitStack() as stack:
+        belt = stack.enter_context(simulated_belt(bench, run_dir, seed=seed))
+        settings = run_dir / "console.toml"
+        settings.write_text(_SETTINGS.format(machine=belt.machine_file, run=run_dir, kiosk=kiosk, desk=desk, language=language, zone=zone), encoding="utf-8")
+        if prepare is not None:
+            prepare(settings)
+        daemon = _start(run_dir, "daemon", "treadctl.daemon.main", str(belt.machine_file))
+        stand = Stand(belt, run_dir, f"http://127.0.0.1:{kiosk}", f"http://127.0.0.1:{desk}", "", "", daemon, {})
+        stack.callback(lambda: end_process(stand.daemon, 25.0))
+        wait_for(lambda: _alive(stand.daemon, run_dir, "daemon") and stand.socket.exists(), READY_S, "the daemon")
+        for door in ("desk", "kiosk"):
+            process = stand.doors[door] = _start(run_dir, door, "treadctl.console", "--config", str(settings), "--door", door)
+            stack.callback(end_process, process)
+        said = {door: wait_for(partial(_said, process, run_dir, door), READY_S, f"the {door} door") for door, process in stand.doors.items()}
+        stand.pairing_pin = _found(r"pairing PIN, good once: (\d+)", said["kiosk"])
+        stand.first_code = _found(r"one-time code for the first administrator: (\w+)", said["desk"])
+        for port in (kiosk, desk):
+            wait_for(partial(_listens, port), READY_S, "the console")
+        yield stand
+
+
+def _start(run_dir: Path, name: str, module: str, *arguments: str) -> subprocess.Popen[str]:
+    with (run_dir / f"{name}.log").open("a", encoding="utf-8") as out:
+        return subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=out, stderr=out, text=True)  # noqa: S603 - our own interpreter and module
+
+
+def _alive(process: subprocess.Popen[str], run_dir: Path, name: str) -> bool:
+    if process.poll() is not None:
+        raise TreadctlError("refused", name, (run_dir / f"{name}.log").read_text(encoding="utf-8").strip()[-2000:])
+    return True
+
+
+def _said(process: subprocess.Popen[str], run_dir: Path, door: str) -> str | None:
+    _alive(process, run_dir, door)
+    text = (run_dir / f"{door}.log").read_text(encoding="utf-8")
+    return text if f"{door} door is open" in text else None
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else ""
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
