@@ -15,7 +15,8 @@ from treadctl.reports.chart import Frame, ceiling, envelopes, runs, ticks, time_
 from treadctl.reports.figures import Setting, Units, clock, gait_words, number
 from treadctl.reports.page import Page
 from treadctl.reports.plan_band import band, planned_mps
-from treadctl.reports.typeface import BUILT_IN, drawable, plain
+from treadctl.reports.text import plain
+from treadctl.reports.typeface import BUILT_IN, drawable
 
 FRAME = Frame(0.0, 0.0, 100.0, 50.0, 0.0, 10.0, 0.0, 5.0)
 

@@ -11,7 +11,8 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from treadctl.reports.typeface import Typeface, drawable, font_name, plain
+from treadctl.reports.text import plain
+from treadctl.reports.typeface import Typeface, drawable, font_name
 
 WIDTH, HEIGHT = (float(side) for side in A4)
 MARGIN: Final = 40.0

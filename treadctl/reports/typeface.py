@@ -1,8 +1,7 @@
-"""The typeface of a report: which files, and how texts are made fit for it. Fonts are embedded as subsets, so that a report looks the same everywhere."""
+"""The typeface of a report: which files, and how lines are made fit for it. Fonts are embedded as subsets, so that a report looks the same everywhere."""
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +12,6 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 from treadctl.reports.bidi import visual
 
-LONGEST_TEXT: Final = 4000
-"""Characters of one text that a one-page report looks at; the rest could never be on the page."""
 _PLACES: Final = (Path("/usr/share/fonts/truetype/dejavu"), Path("/usr/share/fonts/dejavu"), Path("/usr/share/fonts/TTF"))
 _PAIRS: Final = (("DejaVuSansCondensed.ttf", "DejaVuSansCondensed-Bold.ttf"), ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
 
@@ -52,19 +49,6 @@ def glyphs(file: str) -> frozenset[int]:
     """The code points this file can draw."""
     font: Any = pdfmetrics.getFont(font_name(file))
     return frozenset(font.face.charToGlyph)
-
-
-def plain(text: str) -> str:
-    """A text of anybody as one line: control and formatting characters out, white space single, its length bounded."""
-    kept: list[str] = []
-    for character in text[:LONGEST_TEXT]:
-        kind = unicodedata.category(character)
-        if kind in {"Zs", "Zl", "Zp"} or character in "\t\n\r\v\f":
-            kept.append(" ")
-        elif kind not in {"Cc", "Cf", "Cs", "Co", "Cn"} and not 0xFE00 <= ord(character) <= 0xFE0F:
-            kept.append(character)
-    words = " ".join("".join(kept).split())
-    return words + "…" if len(text) > LONGEST_TEXT else words
 
 
 def drawable(text: str, file: str) -> str:
