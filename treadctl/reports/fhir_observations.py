@@ -20,11 +20,9 @@ from treadctl.reports.fhir_codes import (
     own,
     quantity,
 )
-from treadctl.reports.figures import HEART_RATE_NOTE, EnergyRange, finite, gait_words
+from treadctl.reports.figures import HEART_RATE_NOTE, EnergyRange, finite, gait_words, runs_at
 from treadctl.reports.text import plain
 
-WALKS_BELOW_MPS: Final = {"backward": 1.63, "forward": 2.0}
-"""Where people change from walking to running: backward measured by Hreljac 2005, forward by common report."""
 STEEPEST_PERCENT: Final = 100.0
 
 Named = tuple[str, dict[str, Any]]
@@ -49,11 +47,10 @@ def _body(code: dict[str, Any], note: str = "", **value: dict[str, Any]) -> dict
 def _activity(session: Session) -> Iterator[Named]:
     """What was done: walking or running by the peak speed, and which way."""
     gait = gait_words(session.head.direction, session.head.facing)
-    peak = finite(session.head.summary.peak_mps)
-    change = WALKS_BELOW_MPS.get(gait)
+    runs = runs_at(session.head.direction, session.head.facing, session.head.summary.peak_mps)
     codings = [own(f"{gait}-gait")]
-    if change is not None and peak is not None and peak > 0.0:
-        codings.append(coding(LOINC, "LA11834-1", "Walking") if peak < change else coding(LOINC, "LA11836-6", "Running"))
+    if runs is not None:
+        codings.append(coding(LOINC, "LA11836-6", "Running") if runs else coding(LOINC, "LA11834-1", "Walking"))
     text = plain(f"belt {session.head.direction or 'not known'}, facing {session.head.facing or 'not known'}")
     yield "activity", _body(concept(coding(LOINC, "73985-4", "Exercise activity")), valueCodeableConcept=concept(*codings, text=text))
 

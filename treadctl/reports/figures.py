@@ -15,6 +15,8 @@ UNKNOWN: Final = "–"
 LARGEST_SHOWN: Final = 1e6
 HEART_RATE_NOTE: Final = "reads low while the rails are held"
 METRES_PER_MILE: Final = 1609.344
+RUNS_FROM_MPS: Final = {"backward": 1.63, "forward": 2.0}
+"""Where people change from walking to running: backward measured by Hreljac 2005, forward by common report."""
 
 Translate = Callable[[str], str]
 
@@ -145,3 +147,9 @@ def gait_words(direction: str, facing: str) -> str:
     """The gait as a text of ours: backward where the belt runs in reverse under one who faces the console, or forward under one who faces the rear."""
     known = {("reverse", "console"): "backward", ("forward", "rear"): "backward", ("forward", "console"): "forward", ("reverse", "rear"): "forward"}
     return known.get((direction, facing), "unknown")
+
+
+def runs_at(direction: str, facing: str, peak_mps: float | None) -> bool | None:
+    """Whether a peak speed is beyond the change from walking to running; None where the gait or the speed is not known."""
+    change, peak = RUNS_FROM_MPS.get(gait_words(direction, facing)), finite(peak_mps)
+    return None if change is None or peak is None or peak <= 0.0 else peak >= change
