@@ -161,8 +161,8 @@ def _draw_legend(page: Page, setting: Setting, top: float, with_heart: bool) -> 
             page.line((x, y - 2.4), (x + 11.0, y - 2.4), colour, 1.4)
         x -= 9.0
     unit = setting.units.value
-    plain = setting.say("Belt speed, {unit}; rail load, % of body weight", unit=unit)
-    title = setting.say("Belt speed, {unit}; rail load, % of body weight; heart rate, /min", unit=unit) if with_heart else plain
+    plain = setting.say("Belt speed, {unit}; rail load, % BW", unit=unit)
+    title = setting.say("Belt speed, {unit}; rail load, % BW; heart rate, /min", unit=unit) if with_heart else plain
     page.text(MARGIN, y, page.fit(title, x - MARGIN, 7.5, True), 7.5, bold=True)
 
 
