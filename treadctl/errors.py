@@ -79,6 +79,10 @@ _ROWS: Final = (
     ErrorKind(607, "record_exists", Fault.LOCAL, "there is one of this name already", "choose another name"),
     ErrorKind(608, "names_locked", Fault.LOCAL, "names cannot be read or written", "put the key of names in its place; ids and records work without it"),
     ErrorKind(609, "audit_altered", Fault.LOCAL, "the audit trail was altered", "treat everything from the named entry on as unproven; keep the database"),
+    ErrorKind(640, "work_full", Fault.LOCAL, "too much is being made already", "wait until one of the waiting jobs is done, then ask again"),
+    ErrorKind(641, "work_failed", Fault.LOCAL, "it could not be made", "ask again; if it recurs, report it with the job's id"),
+    ErrorKind(642, "work_too_long", Fault.LOCAL, "it took too long and was given up", "ask for less, or ask again when the computer is idle"),
+    ErrorKind(643, "work_gone", Fault.LOCAL, "it is no longer kept", "have it made again"),
 )
 
 ERRORS: Final = {row.name: row for row in _ROWS}
