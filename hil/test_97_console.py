@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import chromium, fill, sign_on
-from harness import bench_file
 from playwright.sync_api import Browser, Page, expect
 
+from browsing import chromium, fill, sign_on
+from harness import bench_file
 from treadctl.ipc.client import Client
 from treadctl.testing.console_stand import Stand, console_stand
 from treadctl.testing.simulated import wait_for
