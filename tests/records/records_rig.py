@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -172,13 +171,13 @@ def a_series(samples: int = 5) -> Series:
     return Series(ramp, ramp, ramp, unknown, ramp, ramp, unknown, (*ramp[:-1], None) if samples else ())
 
 
-def a_session(key: str = "s1", *, started_at: datetime = NOON, details: bool = True, **changes: Any) -> Session:
+def a_session(key: str = "s1", *, started_at: datetime = NOON, details: bool = True, **changes: str | int | Outcome | Summary | None) -> Session:
     head = SessionHead(
         id=key, person_id=None, revision_id=None, machine="lab", profile="first-steps", profile_sha256="ab" * 32, direction="reverse", facing="console",
         started_at=started_at, outcome=Outcome.COMPLETED, cause=None, summary=Summary(duration_s=300.0, belt_s=240.5, distance_m=110.0, peak_mps=0.75,
         mean_mps=0.5, hands_on_share=0.25, unsteady_events=1, stops=1, max_rpe=13.0, cadence_per_min=95.5, cadence_cv_percent=4.25),
     )  # fmt: skip
-    head = replace(head, **changes)
+    head = replace(head, **changes)  # type: ignore[arg-type]  # each test names fields of a head
     if not details:
         return Session(head, mass_kg=70.0)
     return Session(

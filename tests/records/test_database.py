@@ -161,6 +161,14 @@ async def test_not_a_number_is_never_stored_as_json(database: Database) -> None:
             await connection.execute(insert(SETTINGS).values(key="k", value=float("nan")))
 
 
+async def test_what_was_to_be_written_is_in_no_message(database: Database) -> None:
+    for value in ("SECRET\ud800", "SECRET", None):
+        with pytest.raises((TreadctlError, IntegrityError)) as caught:
+            async with database.write() as connection:
+                await connection.execute(insert(PERSONS), [person(1, note=value), person(1, note=value)])
+        assert "SECRET" not in str(caught.value)
+
+
 async def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
     with pytest.raises(KeyError):
         async with database.write() as connection:

@@ -72,7 +72,7 @@ def test_what_follows_a_series_is_damage() -> None:
 def test_the_first_form_is_read_for_ever() -> None:
     unknown = (None, None)
     assert unpack_series(FORM_1) == Series((0.0, 0.5), (1.5, None), *[unknown] * 6)
-    assert COLUMNS == tuple(field.name for field in fields(Series))
+    assert tuple(field.name for field in fields(Series)) == COLUMNS
     assert len(COLUMNS) == 8
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -170,11 +171,11 @@ async def test_a_new_key_takes_the_place_of_the_old_and_the_old_opens_nothing_mo
 
 async def test_a_change_of_keys_that_was_killed_after_the_database_had_it_is_ended_by_the_next_call(records: Records, key_file: Path) -> None:
     person = await records.people.add(PHYSIO, name=NAME)
-    kept = key_file.read_bytes()
+    before = key_file.with_name("before.key")
+    shutil.copy(key_file, before)
     await records.change_names_key(CHIEF, key_file)
-    key_file.rename(key_file.with_name("names.key.new"))  # as it was before the last step
-    key_file.write_bytes(kept)
-    key_file.chmod(0o600)
+    shutil.move(key_file, key_file.with_name("names.key.new"))  # as it was before the last step
+    shutil.move(before, key_file)
     interrupted = Records(records.database, Vault.open(key_file))
     assert (await interrupted.people.get(person.id)).name is None
     await interrupted.change_names_key(CHIEF, key_file)
