@@ -69,7 +69,7 @@ async def timed(records: Records, sessions: int, repeats: int, seed: int) -> dic
     deep = (await records.sessions.heads(Filter(until=NEWEST - timedelta(minutes=30 * (sessions * 9 // 10))), size=1)).next
     person_pages = await records.people.search(size=500)
     asked: dict[str, Callable[[], Awaitable[object]]] = {
-        "sessions, first page": lambda: records.sessions.heads(),
+        "sessions, first page": records.sessions.heads,
         "sessions, deep page": lambda: records.sessions.heads(page=deep),
         "sessions that were stopped": lambda: records.sessions.heads(Filter(outcome=Outcome.STOPPED)),
         "people by a word of the name": lambda: records.people.search(dice.choice(WORDS)),
