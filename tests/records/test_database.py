@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -375,6 +376,18 @@ async def test_a_new_file_is_read_by_its_group_and_by_nobody_else(tmp_path: Path
         await connection.execute(insert(PERSONS).values(person()))
     assert modes(tmp_path) == dict.fromkeys(("records.sqlite", "records.sqlite-wal", "records.sqlite-shm"), 0o640)
     await database.close()
+
+
+async def test_a_file_that_two_users_of_a_group_write_is_made_so_on_wish(tmp_path: Path) -> None:
+    database = await Database.open(sqlite_url(tmp_path / "records.sqlite"), file_mode=0o660)
+    assert set(modes(tmp_path).values()) == {0o660}
+    await database.close()
+
+
+async def test_a_server_without_its_driver_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    error = await refused("postgresql://treadctl@/records")
+    assert (error.kind.code, error.detail) == ("TC130", "treadctl[postgres]")
 
 
 async def test_each_connection_to_a_file_is_set_up(tmp_path: Path) -> None:

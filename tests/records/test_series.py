@@ -20,7 +20,7 @@ FORM_1 = b"TCSR\x01\x08" + struct.pack("<I", 2) + zlib.compress(struct.pack("<16
 
 @st.composite
 def any_series(draw: st.DrawFn) -> Series:
-    count = draw(st.integers(0, 40))
+    count = draw(st.integers(0, 12))
     time_s = tuple(draw(st.lists(VALUES, min_size=count, max_size=count)))
     rest = [tuple(draw(st.lists(st.none() | VALUES, min_size=count, max_size=count))) for _ in COLUMNS[1:]]
     return Series(time_s, *rest)
