@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from records_rig import clock, database, database_url, made, postgresql, templates
+from records_rig import clock, database, database_url, key_file, made, postgresql, records, templates
 
-__all__ = ["clock", "database", "database_url", "made", "postgresql", "templates"]
+__all__ = ["clock", "database", "database_url", "key_file", "made", "postgresql", "records", "templates"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,13 @@ import pytest
 import pytest_asyncio
 from records_postgresql import Cluster
 
+from treadctl.errors import TreadctlError
+from treadctl.records.audit import Actor
 from treadctl.records.database import Database, sqlite_url
+from treadctl.records.importing import write_sessions
+from treadctl.records.model import AnswerRecord, BlackBox, Outcome, PlannedStretch, Role, Series, Session, SessionEvent, SessionHead, StopRecord, Summary
+from treadctl.records.store import Records
+from treadctl.records.vault import Vault, make_key
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -138,3 +144,69 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+PHYSIO = Actor("physio", Role.PHYSIOTHERAPIST)
+DOCTOR = Actor("doctor", Role.PHYSICIAN)
+CHIEF = Actor("chief", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "names.key"
+    make_key(path)
+    return path
+
+
+@pytest_asyncio.fixture
+async def records(database: Database, key_file: Path, clock: Clock) -> Records:
+    """Records in a new database of each kind, with a key of names."""
+    return Records(database, Vault.open(key_file), clock)
+
+
+def a_series(samples: int = 5) -> Series:
+    """Values that 32 bits keep exactly, and a heart rate that is not known."""
+    ramp = tuple(0.25 * number for number in range(samples))
+    unknown: tuple[None, ...] = (None,) * samples
+    return Series(ramp, ramp, ramp, unknown, ramp, ramp, unknown, (*ramp[:-1], None) if samples else ())
+
+
+def a_session(key: str = "s1", *, started_at: datetime = NOON, details: bool = True, **changes: str | int | Outcome | Summary | None) -> Session:
+    head = SessionHead(
+        id=key, person_id=None, revision_id=None, machine="lab", profile="first-steps", profile_sha256="ab" * 32, direction="reverse", facing="console",
+        started_at=started_at, outcome=Outcome.COMPLETED, cause=None, summary=Summary(duration_s=300.0, belt_s=240.5, distance_m=110.0, peak_mps=0.75,
+        mean_mps=0.5, hands_on_share=0.25, unsteady_events=1, stops=1, max_rpe=13.0, cadence_per_min=95.5, cadence_cv_percent=4.25),
+    )  # fmt: skip
+    head = replace(head, **changes)  # type: ignore[arg-type]  # each test names fields of a head
+    if not details:
+        return Session(head, mass_kg=70.0)
+    return Session(
+        head,
+        mass_kg=71.5,
+        plan=(PlannedStretch("Walk in", "warm_up", 0.0, 30.0, 0.25, 0.0, "on"), PlannedStretch("Walk", "main", 30.0, 300.0, 0.75, 2.5, "free")),
+        events=(SessionEvent(12.5, "unsteady", "The person was unsteady.", {"left": 3.5, "kind": "grab", "held": True, "cell": None}),),
+        answers=(AnswerRecord(60.0, "rpe", 13.0, 17.0), AnswerRecord(90.0, "dizziness", None)),
+        stops=(StopRecord(299.0, "end", "SS2", "The program has ended.", 0.25, 0.5, 0.0625, 0.5),),
+        overrides=("age by a clinician",),
+        attendant="physio",
+        series=a_series(),
+        black_box=BlackBox("000017.tcj", "boot-1", 1.5, 301.5, "cd" * 32),
+    )
+
+
+async def write(records: Records, *sessions: Session) -> int:
+    """Write sessions as the importer does."""
+    async with records.database.write() as connection:
+        return await write_sessions(connection, sessions)
+
+
+async def refusal(doing: Awaitable[object]) -> TreadctlError:
+    """The error that this ends with."""
+    with pytest.raises(TreadctlError) as caught:
+        await doing
+    return caught.value
+
+
+async def actions(records: Records) -> list[str]:
+    """What the audit trail says was done, oldest first."""
+    return [entry.action for entry in reversed((await records.audit.entries(size=500)).items)]

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -159,6 +160,14 @@ async def test_not_a_number_is_never_stored_as_json(database: Database) -> None:
     with pytest.raises(StatementError, match="JSON"):
         async with database.write() as connection:
             await connection.execute(insert(SETTINGS).values(key="k", value=float("nan")))
+
+
+async def test_what_was_to_be_written_is_in_no_message(database: Database) -> None:
+    for value in ("SECRET\ud800", "SECRET", None):
+        with pytest.raises((TreadctlError, IntegrityError)) as caught:
+            async with database.write() as connection:
+                await connection.execute(insert(PERSONS), [person(1, note=value), person(1, note=value)])
+        assert "SECRET" not in str(caught.value)
 
 
 async def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
@@ -367,6 +376,18 @@ async def test_a_new_file_is_read_by_its_group_and_by_nobody_else(tmp_path: Path
         await connection.execute(insert(PERSONS).values(person()))
     assert modes(tmp_path) == dict.fromkeys(("records.sqlite", "records.sqlite-wal", "records.sqlite-shm"), 0o640)
     await database.close()
+
+
+async def test_a_file_that_two_users_of_a_group_write_is_made_so_on_wish(tmp_path: Path) -> None:
+    database = await Database.open(sqlite_url(tmp_path / "records.sqlite"), file_mode=0o660)
+    assert set(modes(tmp_path).values()) == {0o660}
+    await database.close()
+
+
+async def test_a_server_without_its_driver_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    error = await refused("postgresql://treadctl@/records")
+    assert (error.kind.code, error.detail) == ("TC130", "treadctl[postgres]")
 
 
 async def test_each_connection_to_a_file_is_set_up(tmp_path: Path) -> None:

@@ -43,14 +43,14 @@ class Instant(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """A plain value as JSON in a text column. NaN is refused: JSON has none, and the other database would not read it."""
+    """A plain value as JSON in a text column, in ASCII, so that no sign within stops either database. NaN is refused: JSON has none."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str | None:
         """The text that is stored; ValueError for NaN and infinity."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return None if value is None else json.dumps(value, allow_nan=False, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401 - whatever was stored
         """The stored text as a plain value."""

@@ -27,6 +27,7 @@ CONNECTIONS: Final = 5
 ANSWER_S: Final = 60.0  # a server that says nothing for so long is taken for gone
 FILE_MODE: Final = 0o640
 _WRITES: Final = "treadctl_writes"
+_POOL: Final[dict[str, Any]] = {"pool_size": CONNECTIONS, "max_overflow": 0, "hide_parameters": True}  # values are of people and belong in no message
 
 
 def sqlite_url(path: Path) -> str:
@@ -190,7 +191,7 @@ def _to_disk(path: Path) -> None:
 
 
 def _sqlite_engine(url: URL, busy_s: float) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=max(busy_s, 1.0), connect_args={"timeout": busy_s})
+    engine = create_async_engine(url, **_POOL, pool_timeout=max(busy_s, 1.0), connect_args={"timeout": busy_s})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own wrapper, untyped
@@ -213,8 +214,7 @@ def _postgresql_engine(url: URL, busy_s: float) -> AsyncEngine:
     settings = {"lock_timeout": str(round(busy_s * 1000)), "jit": "off", "application_name": "treadctl"}
     return create_async_engine(
         url,
-        pool_size=CONNECTIONS,
-        max_overflow=0,
+        **_POOL,
         pool_timeout=max(busy_s, 1.0),
         pool_pre_ping=True,  # a server that was restarted costs nobody a failed request
         connect_args={"timeout": max(busy_s, 1.0), "command_timeout": ANSWER_S, "server_settings": settings},

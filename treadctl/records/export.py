@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -33,7 +34,8 @@ async def export_person(connection: AsyncConnection, person: Person, *, series: 
         whole[name] = [plain(make(row)) for row in rows]
     revisions = await connection.execute(REVISION_ROWS.where(PRESCRIPTIONS.c.person_id == person.id).order_by(REVISIONS.c.id))
     whole["prescriptions"] = [plain(revision_of(row)) for row in revisions]
-    whole["sessions"] = [plain(session) for session in await full_sessions(connection, SESSIONS.c.person_id == person.id, series=series)]
+    sessions = await full_sessions(connection, SESSIONS.c.person_id == person.id, series=series)
+    whole["sessions"] = await asyncio.to_thread(plain, sessions)
     entries = await connection.execute(select(AUDIT).where(AUDIT.c.subject == person.id).order_by(AUDIT.c.number))
     whole["audit"] = [plain(entry_of(row)) for row in entries]
     return whole

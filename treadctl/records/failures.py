@@ -16,6 +16,7 @@ ABSENT: Final = "database_absent"
 BUSY: Final = "database_busy"
 FULL: Final = "database_full"
 DAMAGED: Final = "database_damaged"
+UNFIT: Final = "bad_value"  # what the driver says of it may quote it
 
 _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: BUSY,
@@ -46,7 +47,7 @@ _POSTGRESQL: Final = {
     "40": BUSY,  # deadlock or serialization: rolled back whole
     "53100": FULL,
     "53": FULL,
-    "22": "bad_value",  # a sign or number that its kind of column cannot hold
+    "22": UNFIT,  # a sign or number that its kind of column cannot hold
     "25006": FULL,  # read-only
     "42501": FULL,  # no right to write
     "58": FULL,  # an error of the system beneath, for example of its disk
@@ -81,7 +82,7 @@ def kind_of(error: BaseException) -> str | None:
         if isinstance(found, sqlite3.Error):
             return _of_sqlite(found)
         if isinstance(found, OverflowError | UnicodeError):
-            return "bad_value"
+            return UNFIT
         if isinstance(found, PoolTimeout):
             return BUSY
         if isinstance(found, OSError):  # TimeoutError too: nobody answered in time
@@ -108,4 +109,4 @@ def translated(place: str) -> Iterator[None]:
         kind = None if isinstance(error, TreadctlError) else kind_of(error)
         if kind is None:
             raise
-        raise TreadctlError(kind, place, first_line(error)) from error
+        raise TreadctlError(kind, place, "a sign or a number that it cannot keep" if kind == UNFIT else first_line(error)) from error

@@ -5,6 +5,7 @@ Sessions, proof tests and the place in the journal go into one transaction, and 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from treadctl.records.schema import IMPORT_CURSOR, PERSONS, PROOF_TESTS, REMOVED
 from treadctl.records.series import pack_series
 from treadctl.records.sessions import SUMMARY
 
-_CHUNK = 200
+_CHUNK = 100
 _KEPT = ("person_id", "revision_id")  # what was known of a session stays known when it is read again from a journal that never knew it
 
 
@@ -37,7 +38,8 @@ async def write_sessions(connection: AsyncConnection, sessions: Iterable[Session
         # Held until the importer is done: an erasure that comes meanwhile waits, and finds these sessions.
         people = await _found(connection, PERSONS.c.id, [session.head.person_id for session in chunk], PERSONS.c.erased_at.is_(None), hold=True)
         revisions = await _found(connection, REVISIONS.c.id, [session.head.revision_id for session in chunk], hold=True)
-        await _upsert(connection, [_head_row(session, people, revisions) for session in chunk], [_detail_row(session) for session in chunk])
+        details = await asyncio.to_thread(list, map(_detail_row, chunk))  # folding the samples takes a while
+        await _upsert(connection, [_head_row(session, people, revisions) for session in chunk], details)
         written += len(chunk)
     return written
 

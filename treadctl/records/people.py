@@ -96,12 +96,15 @@ class People(Repository):
         return await page_of(self.database, query, (PERSONS.c.id,), page, size, self._person, descending=False)
 
     async def export(self, actor: Actor, person_id: str, *, series: bool = True) -> dict[str, Any]:
-        """Everything that is kept of one person, as JSON knows it; `series` with the samples of each session. The trail notes that it was taken. TC605."""
+        """Everything that is kept of one person, as JSON knows it; `series` with the samples of each session. TC605.
+
+        Two transactions: first the trail notes that it is taken, then it is read, so that nobody who writes waits for a long reading.
+        """
         async with self.database.write() as connection:
-            person = self._person(await _row(connection, person_id))
-            whole = await export_person(connection, person, series=series)
+            await _row(connection, person_id)
             await append(connection, self.now(), actor, "person.exported", person_id)
-        return whole
+        async with self.database.read() as connection:
+            return await export_person(connection, self._person(await _row(connection, person_id)), series=series)
 
     async def erase(self, actor: Actor, person_id: str, *, sessions_too: bool = False) -> int:
         """Forget a person for good: name, facts, notes, screenings, overrides, prescriptions, measures, and what links sessions to them. TC605.

@@ -28,12 +28,15 @@ class Settings(Repository):
             return {row.key: row.value for row in await connection.execute(select(SETTINGS).order_by(SETTINGS.c.key))}
 
     async def put(self, actor: Actor, key: str, value: Any) -> None:  # noqa: ANN401 - any plain value
-        """Set a value. The trail says the key: a value may be a secret."""
+        """Set a value; None takes it away. The trail says the key only: a value may be a secret."""
         require_text("setting > key", key, 128)
         async with self.database.write() as connection:
-            made = insert_into(connection, SETTINGS).values(key=key, value=value)
-            await connection.execute(made.on_conflict_do_update(index_elements=["key"], set_={"value": made.excluded.value}))
-            await append(connection, self.now(), actor, "setting.put", key)
+            if value is None:
+                await connection.execute(delete(SETTINGS).where(SETTINGS.c.key == key))
+            else:
+                made = insert_into(connection, SETTINGS).values(key=key, value=value)
+                await connection.execute(made.on_conflict_do_update(index_elements=["key"], set_={"value": made.excluded.value}))
+            await append(connection, self.now(), actor, "setting.put" if value is not None else "setting.removed", key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Self
 
 from treadctl.records.armings import Armings
 from treadctl.records.audit import Actor, Audit
-from treadctl.records.database import Database
+from treadctl.records.database import FILE_MODE, Database
 from treadctl.records.measures import Measures
 from treadctl.records.names_key import NamesKey
 from treadctl.records.people import People
@@ -46,10 +46,10 @@ class Records:
         self._names_key = NamesKey(database, now)
 
     @classmethod
-    async def open(cls, url: str, names_key: Path | None = None, *, now: Clock = utc_now, busy_s: float = 5.0) -> Self:
-        """The records at `url`; names are locked where there is no file `names_key`. Raises what `Database.open` and `Vault.open` raise."""
+    async def open(cls, url: str, names_key: Path | None = None, *, now: Clock = utc_now, busy_s: float = 5.0, file_mode: int = FILE_MODE) -> Self:
+        """The records at `url`; names are locked where there is no file `names_key`. The rest as `Database.open`. Raises what that and `Vault.open` raise."""
         vault = await asyncio.to_thread(Vault.open, names_key)
-        return cls(await Database.open(url, busy_s=busy_s), vault, now)
+        return cls(await Database.open(url, busy_s=busy_s, file_mode=file_mode), vault, now)
 
     async def change_names_key(self, actor: Actor, path: Path) -> None:
         """Seal all names with a new key in the place of the one in `path`, and go on with it. See `NamesKey.change`."""

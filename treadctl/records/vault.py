@@ -57,14 +57,13 @@ class Vault:
         if path is None:
             return cls(None)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with path.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                key = file.read(KEY_BYTES + 1)
         except FileNotFoundError:
             return cls(None, str(path))
         except OSError as error:
             raise TreadctlError("names_locked", str(path), error.strerror or str(error)) from error
-        with os.fdopen(handle, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(handle).st_mode)
-            key = file.read(KEY_BYTES + 1)
         if mode & 0o077:
             raise TreadctlError("names_locked", str(path), f"others may use the key: its mode is {mode:04o}, make it 0600")
         if len(key) != KEY_BYTES:
