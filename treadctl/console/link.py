@@ -25,6 +25,7 @@ from treadctl.ports import Clock
 
 RATE_HZ: Final = 10.0
 KEPT_EVENTS: Final = 512
+KEPT_TRACK: Final = 36_000  # an hour at 10 Hz
 STALE_S: Final = 1.0  # older than this a value is greyed and dated
 
 
@@ -52,6 +53,7 @@ class DaemonLink:
         self._client: Client | None = None
         self._changed = asyncio.Condition()
         self._moment = Moment(0, up=False, detail="the daemon has not been heard yet", received_s=clock())
+        self._track: deque[tuple[float, float | None]] = deque(maxlen=KEPT_TRACK)
         self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT_EVENTS)
         self._event_number = 0
 
@@ -75,6 +77,11 @@ class DaemonLink:
     def event_number(self) -> int:
         """The number of the newest event."""
         return self._event_number
+
+    @property
+    def track(self) -> tuple[tuple[float, float | None], ...]:
+        """(program time s, measured m/s) of the session shown, as far as it was watched from here."""
+        return tuple(self._track)
 
     def events_since(self, number: int) -> list[tuple[int, Event]]:
         """Kept events above `number`, oldest first."""
@@ -126,8 +133,19 @@ class DaemonLink:
         number = self._moment.number + 1
         if isinstance(message, SnapshotMessage):
             self._moment = Moment(number, up=True, detail="", received_s=self._clock(), snapshot=message.snapshot)
+            self._follow_track(message.snapshot)
         elif isinstance(message, Link):
             self._moment = Moment(number, message.up, message.detail, self._clock(), None if message.up else self._moment.snapshot)
         else:
             self._event_number += 1
             self._events.append((self._event_number, message))
+
+    def _follow_track(self, snapshot: Snapshot) -> None:
+        """A program that begins anew begins a new track; one that stands still adds nothing."""
+        elapsed_s = snapshot.program.elapsed_s if snapshot.program is not None else None
+        last_s = self._track[-1][0] if self._track else -1.0
+        if elapsed_s is None or elapsed_s == last_s:
+            return
+        if elapsed_s < last_s:
+            self._track.clear()
+        self._track.append((elapsed_s, snapshot.belt.measured_mps))

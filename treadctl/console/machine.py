@@ -17,11 +17,15 @@ from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command
 from treadctl.console.view import QUESTIONS, _, live
 from treadctl.console.visiting import checked, visitor
+from treadctl.console.words import PER_MPS
 from treadctl.core.messages import RequestKind
 from treadctl.core.prompts import Answer, PromptKind
 from treadctl.errors import TreadctlError
+from treadctl.prescription.plan import make_plan, plan_points
+from treadctl.prescription.profile import profile_of
 
 ROUTES: Final = APIRouter()
+TRACK_STEP: Final = 5
 QUIET_S: Final = 5.0  # an empty line goes out after so much silence, so that a dead connection is noticed
 PLAIN: Final = {
     Command.HOLD: (RequestKind.HOLD, _("Hold")),
@@ -84,6 +88,28 @@ async def state(context: Ctx, who: Whom) -> dict[str, Any]:
     """What the live view shows, once."""
     context.demand(who, Command.WATCH)
     return context.live()
+
+
+@ROUTES.get("/api/v1/live/series")
+async def series(context: Ctx, who: Whom) -> dict[str, Any]:
+    """What the chart begins with: the plan of the armed program where its prescription is in the record, and the measured speed since it began, 2 a second."""
+    context.demand(who, Command.WATCH)
+    snapshot = context.link.moment.snapshot
+    points = await _plan(context, snapshot.program.profile_sha256) if snapshot is not None and snapshot.program is not None else []
+    track = context.link.track[::TRACK_STEP]
+    return {
+        "per_mps": PER_MPS[context.words.units], "unit": context.words.units.value,
+        "plan": {"t": [t for t, _mps in points], "mps": [mps for _t, mps in points]}, "past": {"t": [t for t, _mps in track], "mps": [mps for _t, mps in track]},
+    }  # fmt: skip
+
+
+async def _plan(context: Context, sha256: str) -> list[tuple[float, float]]:
+    """(program time s, planned m/s), none where the program was not prescribed here or does not fit this machine any more."""
+    try:
+        text = await context.records.prescriptions.text_of(sha256)
+        return plan_points(make_plan(profile_of(text, "prescription"), context.frame)) if text is not None else []
+    except TreadctlError:
+        return []
 
 
 @ROUTES.get("/api/v1/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
