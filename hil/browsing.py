@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from treadctl.console.settings import load
 from treadctl.records.audit import Actor
-from treadctl.records.importing import write_sessions
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.model import Outcome, Role, Session, SessionHead, Summary
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
