@@ -227,7 +227,7 @@ def test_steps_the_writer_lost_stand_in_the_session(tmp_path: Path) -> None:
 
 def test_a_walk_whose_arming_is_gone_is_known_from_the_checkpoint(journals: Journals, tmp_path: Path) -> None:
     paths = copied(journals["rotated"], tmp_path)
-    walking = next(p for p in paths[3:] if b"" != p.read_bytes())
+    walking = paths[3]
     for path in paths[: paths.index(walking) + 2]:
         path.unlink()
     sink = imported(tmp_path)
