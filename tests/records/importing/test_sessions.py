@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from core_rig import program, segment
 from importing_rig import BRISK, SHORT, WALL_S, Machine, imported, the_session
 
 from treadctl.core.messages import RequestKind
+from treadctl.core.program import Block
 from treadctl.core.sample import ABSENT_MOTION, Channel, ChannelId, DriveState, DriveStatus, Quality, Sample
 from treadctl.core.session import SessionState
 from treadctl.records.model import Outcome, Session
@@ -228,6 +232,40 @@ def test_a_drive_alone_gives_speed_and_grade(tmp_path: Path) -> None:
     assert session.head.cause == "sensor_untrusted"
     assert session.series.grade_percent[-1] == 2.5
     assert None not in session.series.measured_mps
+
+
+def test_cadence_is_that_of_the_footfalls_in_the_belt(tmp_path: Path) -> None:
+    """Steps of 1.6 Hz, every other one earlier and later by 3 %."""
+    rng = random.Random(5)  # noqa: S311 - repeatable numbers are wanted
+    phase, pace = 0.0, 1.0
+
+    def stepped_on(sample: Sample) -> Sample:
+        nonlocal phase, pace
+        phase += 1.6 * pace * machine.dt_s
+        if phase >= 1.0:
+            phase, pace = phase - 1.0, 1.0 / (1.0 + rng.gauss(0.0, 0.03))
+        dip = math.sin(math.pi * phase * 3.0) if phase < 1.0 / 3.0 else 0.0
+        speed_mps = machine.speed_mps * (1.0 - 0.05 * (dip - 0.2)) + rng.gauss(0.0, 0.002)
+        return replace(sample, belt=Channel(belt_motion(max(0.0, speed_mps) if machine.speed_mps else 0.0), 0.0, Quality.GOOD))
+
+    with Machine(tmp_path) as machine:
+        machine.spoil = stepped_on
+        machine.prove_and_reset()
+        assert machine.arm(program(segment(20.0, 0.6, block=Block.WARM_UP), segment(50.0, 0.8)), BRISK) == (True, ())
+        machine.hold_start()
+        machine.until(SessionState.ENDED, 90.0)
+    session = the_session(tmp_path)
+    summary, cadence = session.head.summary, session.series.cadence_per_min
+    assert summary.cadence_per_min == pytest.approx(96.0, rel=0.03)
+    assert summary.cadence_cv_percent == pytest.approx(3.0, abs=1.5)
+    assert cadence[0] is None
+    assert cadence[600] == pytest.approx(96.0, rel=0.05)
+
+
+def test_a_belt_that_shows_no_footfalls_gives_no_cadence(journals: Journals) -> None:
+    session = the_session(journals["completed"])
+    assert (session.head.summary.cadence_per_min, session.head.summary.cadence_cv_percent) == (None, None)
+    assert set(session.series.cadence_per_min) == {None}
 
 
 def test_a_clock_set_back_tears_nothing_apart(journals: Journals) -> None:

@@ -10,7 +10,8 @@ from treadctl.core.interlock import INDEX
 from treadctl.core.messages import ArmOrder
 from treadctl.core.prompts import PromptKind
 from treadctl.journal.reader import Event, Step
-from treadctl.records.importing.channels import see
+from treadctl.records.importing.cadence import Cadence
+from treadctl.records.importing.channels import STALE_S, see
 from treadctl.records.importing.diary import Diary
 from treadctl.records.importing.ending import Ending
 from treadctl.records.importing.figures import Figures
@@ -58,6 +59,7 @@ class Recording:
         self._direction = step.output.order.direction
         self._sampler = Sampler()
         self._figures = Figures(setup.standstill_mps, setup.detectors.rails.contact_percent)
+        self._cadence = Cadence(setup.detectors.footfalls)
         self._ending = Ending(setup.standstill_mps)
         self.elapsed_s = 0.0
         self._diary.start(step.now_s)
@@ -115,7 +117,8 @@ class Recording:
         order, ending = self._arming.order, self._ending
         seen = see(step.inputs.sample, order.person.mass_kg if order is not None else 0.0)
         if ending.end_s is None:
-            self._sampler.feed(at_s, seen, output.commanded_mps)
+            self._cadence.feed(at_s, dt_s, seen.speed_mps, STALE_S - seen.speed_left_s, output)
+            self._sampler.feed(at_s, seen, output.commanded_mps, self._cadence.per_min)
             self._figures.feed(dt_s, seen)
         acted = self._diary.acting
         began = self._diary.step(at_s, step.inputs.requests, output)
@@ -154,6 +157,7 @@ class Recording:
             max_rpe=_worst(answers, PromptKind.RPE), max_dizziness=_worst(answers, PromptKind.DIZZINESS),
             max_pain=_worst(answers, PromptKind.PAIN), max_breathing=_worst(answers, PromptKind.BREATHING),
             mean_heart_rate_per_min=figures.mean_heart_rate_per_min, max_heart_rate_per_min=figures.max_heart_rate_per_min,
+            cadence_per_min=self._cadence.mean_per_min, cadence_cv_percent=self._cadence.variation_percent,
         )  # fmt: skip
 
 

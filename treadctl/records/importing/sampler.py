@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from treadctl.records.importing.channels import NOTHING, Seen
+from treadctl.records.importing.channels import NOTHING, STALE_S, Seen
 from treadctl.records.model import Series
 
 RATE_HZ: Final = 10
@@ -19,6 +19,7 @@ class Sampler:
         self._at_s = 0.0
         self._seen = NOTHING
         self._commanded_mps: float | None = None
+        self._cadence_per_min: float | None = None
         self._count = 0
         self._speed: Column = []
         self._commanded: Column = []
@@ -26,20 +27,20 @@ class Sampler:
         self._left: Column = []
         self._right: Column = []
         self._heart: Column = []
+        self._cadence: Column = []
 
-    def feed(self, at_s: float, seen: Seen, commanded_mps: float) -> None:
+    def feed(self, at_s: float, seen: Seen, commanded_mps: float, cadence_per_min: float | None) -> None:
         """One step; everything before it is now settled."""
         if self._count < at_s * RATE_HZ:
             self._fill(at_s)
-        self._at_s, self._seen, self._commanded_mps = at_s, seen, commanded_mps
+        self._at_s, self._seen, self._commanded_mps, self._cadence_per_min = at_s, seen, commanded_mps, cadence_per_min
 
     def finish(self, end_s: float) -> Series:
         """The series up to and with `end_s`."""
         self._fill(end_s + 1e-9)
-        known = range(self._count)
         return Series(
-            tuple(index / RATE_HZ for index in known), tuple(self._speed), tuple(self._commanded), tuple(self._grade),
-            tuple(self._left), tuple(self._right), tuple(self._heart), (None,) * len(known),
+            tuple(index / RATE_HZ for index in range(self._count)), tuple(self._speed), tuple(self._commanded), tuple(self._grade),
+            tuple(self._left), tuple(self._right), tuple(self._heart), tuple(self._cadence),
         )  # fmt: skip
 
     def _fill(self, before_s: float) -> None:
@@ -49,9 +50,10 @@ class Sampler:
             held_s = due_s - self._at_s
             rails = held_s <= seen.rails_left_s
             self._speed.append(seen.speed_mps if held_s <= seen.speed_left_s else None)
-            self._commanded.append(self._commanded_mps if held_s <= 1.0 else None)
+            self._commanded.append(self._commanded_mps if held_s <= STALE_S else None)
             self._grade.append(seen.grade_percent if held_s <= seen.grade_left_s else None)
             self._left.append(seen.rail_left_percent if rails else None)
             self._right.append(seen.rail_right_percent if rails else None)
             self._heart.append(seen.heart_per_min if held_s <= seen.heart_left_s else None)
+            self._cadence.append(self._cadence_per_min if held_s <= STALE_S else None)
             self._count += 1
