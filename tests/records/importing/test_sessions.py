@@ -234,6 +234,70 @@ def test_a_drive_alone_gives_speed_and_grade(tmp_path: Path) -> None:
     assert None not in session.series.measured_mps
 
 
+def test_a_belt_never_seen_to_stand_is_waited_for_half_a_minute(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(1.5)
+        machine.obeys_stop = False
+        machine.ask(RequestKind.STOP)
+        machine.run(29.0)
+        machine.flush()
+        assert imported(tmp_path).sessions == []
+        machine.run(2.0)
+    session = the_session(tmp_path)
+    (stop,) = session.stops
+    assert (stop.cause, stop.rest_s, stop.travel_m, stop.deceleration_mps2) == ("local_stop", None, None, None)
+    assert stop.from_mps == pytest.approx(0.3, abs=0.1)
+
+
+def test_after_ten_minutes_of_silence_it_is_no_longer_the_same_session(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(2.0)
+        machine.tick(700.0)
+        machine.run(0.5)
+    session = the_session(tmp_path)
+    assert session.head.outcome is Outcome.UNKNOWN
+    assert len(session.series) < 30
+
+
+def test_the_daemons_own_clock_going_back_trips_and_times_never_fall(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(2.0)
+        machine.tick(-5.0)
+        machine.run(8.0)
+    session = the_session(tmp_path)
+    assert session.head.cause == "clock_fault"
+    times = [event.at_s for event in session.events]
+    assert times == sorted(times)
+    assert 2.0 < session.head.summary.duration_s < 6.0
+
+
+def test_a_stop_while_the_belt_slows_down_to_an_ordinary_end_is_a_stop(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(2.5)
+        machine.ask(RequestKind.END)
+        machine.run(0.1)
+        machine.ask(RequestKind.STOP)
+        machine.run(2.0)
+    head = the_session(tmp_path).head
+    assert (head.outcome, head.cause, head.summary.stops) == (Outcome.STOPPED, "local_stop", 1)
+
+
+def test_what_happens_after_rest_does_not_change_how_it_ended(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(4.0)
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.run(0.5)
+        machine.ask(RequestKind.STOP)
+        machine.closed[ChannelId.CORD_A] = False
+        machine.run(3.0)
+        machine.answer_all()
+        machine.run(0.2)
+    session = the_session(tmp_path)
+    assert (session.head.outcome, session.stops) == (Outcome.ENDED_EARLY, ())
+    assert "The two contacts of the pull cord disagree." in kinds(session, "cause")
+
+
 def test_cadence_is_that_of_the_footfalls_in_the_belt(tmp_path: Path) -> None:
     """Steps of 1.6 Hz, every other one earlier and later by 3 %."""
     rng = random.Random(5)  # noqa: S311 - repeatable numbers are wanted
