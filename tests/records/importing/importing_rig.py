@@ -201,6 +201,21 @@ def armed_in_vain(directory: Path) -> None:
         machine.put_away()
 
 
+def pressed_through_arming(directory: Path) -> None:
+    """The emergency stop is pressed before the record of one session is closed and released after the next arming: no proof test."""
+    with Machine(directory) as machine:
+        machine.walk(4.0)
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.closed[ChannelId.ESTOP] = False
+        machine.run(0.3)
+        assert machine.arm(SHORT, BRISK) == (True, ())
+        machine.run(0.3)
+        machine.closed[ChannelId.ESTOP] = True
+        machine.run(0.3)
+        machine.put_away()
+
+
 JOURNALS: dict[str, Callable[[Path], None]] = {
     "completed": completed,
     "imbalance": imbalance,
@@ -211,6 +226,7 @@ JOURNALS: dict[str, Callable[[Path], None]] = {
     "rotated": rotated,
     "clock_set_back": clock_set_back,
     "armed_in_vain": armed_in_vain,
+    "pressed_through_arming": pressed_through_arming,
 }
 
 

@@ -150,6 +150,10 @@ def test_proof_tests_come_with_machine_and_instant(journals: Journals) -> None:
     assert tests[0].at == datetime.fromtimestamp(WALL_S, UTC) + timedelta(seconds=0.72)
 
 
+def test_an_emergency_stop_pressed_while_a_session_is_open_proves_nothing(journals: Journals) -> None:
+    assert [test.kind for test in imported(journals["pressed_through_arming"]).proof_tests] == ["pull_cord"]
+
+
 def test_cord_contacts_that_disagree_are_a_failed_proof(tmp_path: Path) -> None:
     with Machine(tmp_path) as machine:
         machine.run(0.3)
