@@ -97,6 +97,10 @@ class SegmentScan:
         """Whether the writer died before the header was whole: nothing in the file was ever acknowledged, and the chain passes it by."""
         return self.header is None and self.flaw is not None and self.flaw.cut
 
+    def resume_at(self, offset: int, head: bytes, next_sequence: int) -> None:
+        """Begin the iteration after a batch that an earlier scan found sound, the chain's hash there being `head`. Call before iterating."""
+        self.sound_bytes, self.head, self.next_sequence = offset, head, next_sequence
+
     def __iter__(self) -> Iterator[StoredBatch]:
         if self.header is None:
             return
