@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from treadctl.console.settings import load
 from treadctl.records.audit import Actor
-from treadctl.records.rows_in import write_sessions
 from treadctl.records.model import Outcome, Role, Session, SessionHead, Summary
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
 
@@ -55,9 +55,9 @@ async def _fill(settings_file: Path) -> None:
     from argon2 import PasswordHasher  # noqa: PLC0415 - only here
 
     settings = load(settings_file)
-    assert settings.names_key is not None
-    make_key(Path(settings.names_key))
-    records = await Records.open(settings.database, Path(settings.names_key))
+    key = Path(str(settings.names_key))
+    make_key(key)
+    records = await Records.open(settings.database, key)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     for role in Role:
         await records.users.add(SYSTEM, role.value, role.value.title(), role, password_hash=hasher.hash(PASSWORD), pin_hash=hasher.hash(PIN))

@@ -29,8 +29,8 @@ from treadctl.ipc.snapshot import BeltView, ChannelView, JournalView, Snapshot
 from treadctl.prescription.frame import REFERENCE
 from treadctl.records.audit import Actor
 from treadctl.records.database import sqlite_url
-from treadctl.records.rows_in import write_sessions
 from treadctl.records.model import Outcome, Person, Revision, Role, Session, SessionHead, Summary
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
 

@@ -17,8 +17,8 @@ from records_postgresql import Cluster
 from treadctl.errors import TreadctlError
 from treadctl.records.audit import Actor
 from treadctl.records.database import Database, sqlite_url
-from treadctl.records.rows_in import write_sessions
 from treadctl.records.model import AnswerRecord, BlackBox, Outcome, PlannedStretch, Role, Series, Session, SessionEvent, SessionHead, StopRecord, Summary
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault, make_key
 

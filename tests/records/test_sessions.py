@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 
 from treadctl.records.armings import find_arming
 from treadctl.records.database import Database
-from treadctl.records.rows_in import read_cursor, write_cursor, write_proof_tests, write_sessions
 from treadctl.records.model import Outcome, ProofTest, SessionEvent, Summary, Week
+from treadctl.records.rows_in import read_cursor, write_cursor, write_proof_tests, write_sessions
 from treadctl.records.schema import SESSION_DETAILS, SESSIONS
 from treadctl.records.sessions import Filter
 from treadctl.records.store import Records

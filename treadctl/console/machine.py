@@ -21,8 +21,9 @@ from treadctl.console.words import PER_MPS
 from treadctl.core.messages import RequestKind
 from treadctl.core.prompts import Answer, PromptKind
 from treadctl.errors import TreadctlError
-from treadctl.prescription.plan import make_plan, plan_points
-from treadctl.prescription.profile import profile_of
+from treadctl.prescription.plan import make_plan
+from treadctl.prescription.plot import BAND_MPS, speed_points
+from treadctl.prescription.profile import profile_of, profile_sha256
 
 ROUTES: Final = APIRouter()
 TRACK_STEP: Final = 5
@@ -95,21 +96,24 @@ async def series(context: Ctx, who: Whom) -> dict[str, Any]:
     """What the chart begins with: the plan of the armed program where its prescription is in the record, and the measured speed since it began, 2 a second."""
     context.demand(who, Command.WATCH)
     snapshot = context.link.moment.snapshot
-    points = await _plan(context, snapshot.program.profile_sha256) if snapshot is not None and snapshot.program is not None else []
+    times_s, speeds_mps = await _plan(context, snapshot.program.profile_sha256) if snapshot is not None and snapshot.program is not None else ([], [])
     track = context.link.track[::TRACK_STEP]
     return {
-        "per_mps": PER_MPS[context.words.units], "unit": context.words.units.value,
-        "plan": {"t": [t for t, _mps in points], "mps": [mps for _t, mps in points]}, "past": {"t": [t for t, _mps in track], "mps": [mps for _t, mps in track]},
+        "per_mps": PER_MPS[context.words.units], "unit": context.words.units.value, "band_mps": BAND_MPS,
+        "plan": {"t": times_s, "mps": speeds_mps}, "past": {"t": [t for t, _mps in track], "mps": [mps for _t, mps in track]},
     }  # fmt: skip
 
 
-async def _plan(context: Context, sha256: str) -> list[tuple[float, float]]:
-    """(program time s, planned m/s), none where the program was not prescribed here or does not fit this machine any more."""
+async def _plan(context: Context, sha256: str) -> tuple[list[float], list[float]]:
+    """Program time, s, and planned speed, m/s; nothing where what is walked was not armed from a prescription here, or does not fit the machine any more."""
     try:
-        text = await context.records.prescriptions.text_of(sha256)
-        return plan_points(make_plan(profile_of(text, "prescription"), context.frame)) if text is not None else []
+        arming = await context.records.armings.latest()
+        if arming is None or arming.revision_id is None:
+            return [], []
+        profile = profile_of((await context.records.prescriptions.revision(arming.revision_id)).text, "prescription")
+        return speed_points(make_plan(profile, context.frame)) if profile_sha256(profile) == sha256 else ([], [])
     except TreadctlError:
-        return []
+        return [], []
 
 
 @ROUTES.get("/api/v1/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})

@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ from treadctl.core.messages import Origin
 from treadctl.errors import TreadctlError
 from treadctl.ipc.aio import Dial
 from treadctl.prescription.frame import frame_of
+from treadctl.records.importing import Importer
+from treadctl.records.importing.intake import Intake
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault, make_key
 
@@ -71,9 +73,38 @@ def server(context: Context) -> uvicorn.Server:
 
 async def serve(settings: Settings, door: Door) -> None:
     """Serve one door until SIGTERM or SIGINT."""
-    async with opened(settings, door) as context:
+    async with opened(settings, door) as context, importing(context):
         await announce(context)
         await server(context).serve()
+
+
+@asynccontextmanager
+async def importing(context: Context) -> AsyncIterator[None]:
+    """Fill the records from the journal meanwhile, where this door is to do it. It is behind by two seconds at most, and by nothing that is lost."""
+    if context.settings.imports is not context.door:
+        yield
+        return
+    journal = Path(context.settings.journal_dir)
+    importer = Importer(journal, Intake(context.records, str(journal)))
+    task = asyncio.create_task(importer.watch(told=_Told()), name="importer")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class _Told:
+    """Says once what is wrong with the import, and again when it is something else."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, error: TreadctlError) -> None:
+        if str(error) != self._last:
+            self._last = str(error)
+            LOG.warning("the journal cannot be imported now: %s", error)
 
 
 async def announce(context: Context) -> None:

@@ -72,6 +72,7 @@ class Settings(Strict):
     language: str = Field("en", pattern=r"^[a-z]{2}(_[A-Z]{2})?$", description="language of pages and reports")
     units: Annotated[Units, Field(strict=False)] = Field(Units.KMH, description="how speeds are shown: km/h, m/s or mph")
     zone: str = Field("UTC", description="time zone, as in Europe/Berlin")
+    imports: Annotated[Door, Field(strict=False)] = Field(Door.DESK, description="the door whose process fills the records from the journal")
     kiosk: Listener = Field(default_factory=lambda: Listener.model_validate({"port": 8480}), description="the door at the machine")
     desk: Listener = Field(default_factory=lambda: Listener.model_validate({"port": 8481}), description="the door of everybody else")
     idle: Idle = Field(default_factory=lambda: Idle.model_validate({}), description="when somebody is signed off")

@@ -38,6 +38,12 @@ class Armings(Repository):
         async with self.database.read() as connection:
             return await find_arming(connection, request_id)
 
+    async def latest(self) -> Arming | None:
+        """What was asked for last."""
+        async with self.database.read() as connection:
+            row = (await connection.execute(select(ARMINGS).order_by(ARMINGS.c.at.desc()).limit(1))).first()
+        return None if row is None else arming_of(row)
+
 
 async def find_arming(connection: AsyncConnection, request_id: str) -> Arming | None:
     """The same within the caller's transaction, for the importer."""

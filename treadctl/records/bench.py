@@ -17,8 +17,8 @@ from typing import Final
 
 from treadctl.errors import TreadctlError
 from treadctl.records.audit import Actor
-from treadctl.records.rows_in import write_sessions
 from treadctl.records.model import Outcome, Series, Session, SessionEvent, SessionHead, Summary
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.sessions import Filter
 from treadctl.records.store import Records
 from treadctl.records.vault import KEY_BYTES, Vault

@@ -3,9 +3,7 @@
 import uPlot from "uplot";
 import type { Live, Series } from "./wire";
 
-interface Plan { per_mps: number; unit: string; plan: { t: number[]; mps: number[] }; past: { t: number[]; mps: (number | null)[] } }
-
-const BAND = 0.06; // m/s to each side of the plan
+interface Plan { per_mps: number; unit: string; band_mps: number; plan: { t: number[]; mps: number[] }; past: { t: number[]; mps: (number | null)[] } }
 
 /** Draw into [data-chart] where the page has one; returns what to call with each state. */
 export async function chart(): Promise<(live: Live) => void> {
@@ -14,7 +12,7 @@ export async function chart(): Promise<(live: Live) => void> {
   if (!place || !source) return () => undefined;
   const found = await fetch(source, { headers: { Accept: "application/json" } });
   if (!found.ok) return () => undefined;
-  const { per_mps, unit, plan, past } = (await found.json()) as Plan;
+  const { per_mps, unit, band_mps, plan, past } = (await found.json()) as Plan;
   const times: number[] = [...past.t];
   const measured: (number | null)[] = past.mps.map((v) => (v === null ? null : v * per_mps));
   const planned = (t: number): number | null => {
@@ -28,8 +26,8 @@ export async function chart(): Promise<(live: Live) => void> {
   const data = (): uPlot.AlignedData => {
     const ahead = plan.t.filter((t) => t > (times.at(-1) ?? 0));
     const x = [...times, ...ahead];
-    const low = x.map((t) => { const v = planned(t); return v === null ? null : Math.max(0, v - BAND * per_mps); });
-    const high = x.map((t) => { const v = planned(t); return v === null ? null : v + BAND * per_mps; });
+    const low = x.map((t) => { const v = planned(t); return v === null ? null : Math.max(0, v - band_mps * per_mps); });
+    const high = x.map((t) => { const v = planned(t); return v === null ? null : v + band_mps * per_mps; });
     return [x, low, high, x.map((_, i) => measured[i] ?? null)];
   };
   const style = getComputedStyle(document.body);

@@ -1,0 +1,42 @@
+"""Intake: the importer's sink in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from treadctl.records.audit import Actor, append
+from treadctl.records.importing.findings import Gap
+from treadctl.records.model import Arming, ProofTest, Session
+from treadctl.records.rows_in import read_cursor, write_cursor, write_proof_tests, write_sessions
+from treadctl.records.store import Records
+
+IMPORTER: Final = Actor("importer", "system")
+
+
+class Intake:
+    """A `Sink` for one journal; `journal` is the name its cursor goes by. Gaps in the journal are noted in the audit trail."""
+
+    def __init__(self, records: Records, journal: str) -> None:
+        self._records = records
+        self._journal = journal
+
+    async def cursor(self) -> str | None:
+        """As committed last."""
+        async with self._records.database.read() as connection:
+            position = await read_cursor(connection, self._journal)
+        return str(position) if position is not None else None
+
+    async def arming(self, request_id: str) -> Arming | None:
+        """Whom and what it was for."""
+        return await self._records.armings.find(request_id)
+
+    async def commit(self, sessions: Sequence[Session], proof_tests: Sequence[ProofTest], gaps: Sequence[Gap], cursor: str) -> None:
+        """All of it in one transaction."""
+        at = self._records.sessions.now()
+        async with self._records.database.write() as connection:
+            await write_sessions(connection, sessions)
+            await write_proof_tests(connection, proof_tests)
+            await write_cursor(connection, self._journal, cursor, at)
+            for gap in gaps:
+                await append(connection, at, IMPORTER, "journal.gap", gap.place, f"{gap.error}: {gap.sentence}")
