@@ -14,7 +14,7 @@ from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem, problem_of
-from treadctl.console.rights import Command
+from treadctl.console.rights import Command, whenever
 from treadctl.console.view import QUESTIONS, _, live
 from treadctl.console.visiting import checked, visitor
 from treadctl.console.words import PER_MPS
@@ -80,8 +80,8 @@ async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
     context.demand(who, Command.WATCH)
     say = context.words.say
     questions = {kind.value: {"text": say(text), "low": low, "high": high} for kind, (text, low, high) in QUESTIONS.items()}
-    buttons = [(kind.value, say(text)) for command, (kind, text) in PLAIN.items() if context.allows(who, command)]
-    return page(request, "live.html", who=who, questions=questions, buttons=buttons)
+    buttons = [(kind.value, say(text), when) for command, (kind, text) in PLAIN.items() if (when := whenever(command, who.role, who.place))]
+    return page(request, "live.html", who=who, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
 
 
 @ROUTES.get("/api/v1/state")

@@ -147,6 +147,11 @@ def may(command: Command, who: Who, place: Place, situation: Situation) -> bool:
     return (command, who, place, situation) in _CELLS
 
 
+def whenever(command: Command, who: Who, place: Place) -> tuple[str, ...]:
+    """The situations in which that may be asked for, in order; none where it never may."""
+    return tuple(situation.value for situation in Situation if may(command, who, place, situation))
+
+
 def why_not(command: Command, who: Who, place: Place, situation: Situation) -> str:
     """What to do about a refusal, in a sentence for staff."""
     rows = [row for row in TABLE if row.command is command]

@@ -64,6 +64,7 @@ LEVELS: Final = {
 }
 REMEDIES: Final = {row.id: row.remedy for row in ROWS}
 STEPS: Final = (_("The belt has stopped."), _("Help the person; see what happened."), _("Remove the cause."), _("Reset."))
+ANSWERED_IN: Final = frozenset({Situation.WARM_UP, Situation.RUNNING, Situation.HOLD, Situation.COOL_DOWN, Situation.STOPPING})
 STILL_MPS: Final = 0.02
 FULL_RAIL_PERCENT: Final = 30.0  # of body weight, at the end of the bar
 
@@ -105,7 +106,7 @@ def live(moment: Moment, now_s: float, words: Words) -> dict[str, Any]:
         "interlocks": interlocks(snapshot, behind_s, words),
         "causes": [_cause(cause, say) for cause in snapshot.causes],
         "blockers": [say(blocker.sentence) for blocker in snapshot.start_blockers],
-        "prompts": [prompt.kind for prompt in snapshot.prompts],
+        "prompt": next((prompt.kind for prompt in snapshot.prompts), "") if state in ANSWERED_IN else "",  # one at a time
         "steps": _steps(snapshot, say) if state is Situation.TRIPPED else [],
         "series": {"at_s": snapshot.at_s, "measured": belt.measured_mps, "commanded": belt.commanded_mps, "elapsed_s": program.elapsed_s if program else None},
     }  # fmt: skip

@@ -20,6 +20,8 @@ export function show(live: Live): void {
     element.classList.add(live.look);
   }
   document.body.classList.toggle("stale", live.stale);
+  for (const element of all("[data-when]")) element.hidden = !(element.dataset["when"] ?? "").split(" ").includes(live.state);
+  for (const element of all("[data-prompt]")) element.hidden = element.dataset["prompt"] !== live.prompt;
   lists(live);
 }
 
