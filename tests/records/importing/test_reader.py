@@ -10,6 +10,7 @@ import pytest
 from importing_rig import Machine, MemorySink, imported
 
 from treadctl.core.messages import RequestKind
+from treadctl.core.session import SessionState
 from treadctl.errors import TreadctlError
 from treadctl.journal import JournalWriter, MachineInfo, WriterOptions, read_batches
 from treadctl.journal._appender import Appender
@@ -215,10 +216,10 @@ def test_what_did_not_outlive_a_power_cut_is_named(journals: Journals, tmp_path:
 def test_steps_the_writer_lost_stand_in_the_session(tmp_path: Path) -> None:
     with Machine(tmp_path) as machine:
         machine.walk(1.0)
-        writer = machine.writer
         machine.flush()
-        for _ in range(8):
-            writer._builder.skip_step(machine.state)
+        machine.lost = True
+        machine.run(0.16)
+        machine.lost = False
         machine.run(0.5)
         machine.ask(RequestKind.END)
         machine.run(2.0)
@@ -226,6 +227,44 @@ def test_steps_the_writer_lost_stand_in_the_session(tmp_path: Path) -> None:
     gaps = [event.sentence for event in session.events if event.kind == "gap"]
     assert gaps == ["8 steps are missing from the journal here."]
     assert any(event.kind == "journal" for event in session.events)
+
+
+@pytest.mark.parametrize("unseen_s", [1.0, 6.0])
+def test_a_second_session_whose_arming_and_start_were_lost_is_not_taken_for_the_first(tmp_path: Path, unseen_s: float) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(4.0)
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.run(0.5)
+        machine.flush()
+        machine.lost = True
+        machine.again(unseen_s)
+        machine.lost = False
+        machine.run(0.5)
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.put_away()
+    first, second = imported(tmp_path).sessions
+    assert (first.head.outcome, second.head.outcome) == (Outcome.ENDED_EARLY, Outcome.ENDED_EARLY)
+    assert (second.head.profile, second.mass_kg) == ("test", 70.0)
+    assert second.head.summary.duration_s < 3.0
+
+
+def test_a_start_lost_in_mid_run_is_another_session_when_the_program_stands_earlier(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.walk(4.0)
+        machine.flush()
+        machine.lost = True
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.again(1.0)
+        machine.lost = False
+        machine.run(0.5)
+        machine.ask(RequestKind.END)
+        machine.until(SessionState.ENDED)
+        machine.put_away()
+    first, second = imported(tmp_path).sessions
+    assert (first.head.outcome, second.head.outcome) == (Outcome.UNKNOWN, Outcome.ENDED_EARLY)
 
 
 def test_a_walk_whose_arming_is_gone_is_known_from_the_checkpoint(journals: Journals, tmp_path: Path) -> None:

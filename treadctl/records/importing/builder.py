@@ -164,8 +164,9 @@ class SessionBuilder:
         order = state.walk.arm
         if order is None or state.session not in _ARMED:
             return
-        known = self._recording or self._arming
-        if known is None or (known.order is not None and known.order != order):
+        known, recording = self._recording or self._arming, self._recording
+        another = recording is not None and (recording.over or state.walk.elapsed_s < recording.elapsed_s)
+        if known is None or another or (known.order is not None and known.order != order):
             self._open(Arming(order, None))
         elif known.order is None:
             known.learn(order)
