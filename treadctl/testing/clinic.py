@@ -71,7 +71,13 @@ def make_clinic(seed: int, now: datetime, zone: tzinfo, people: int = 14, days: 
     calendar = Calendar(now, zone, days)
     numbers = Numbers()
     ids = new_ids(random.Random(f"{seed} ids"), people)  # noqa: S311 - pseudonyms of nobody
-    folders = [Folder(f"{seed} {number}", number, person_id, CAST[number % len(CAST)], calendar, numbers) for number, person_id in enumerate(ids)]
+    parts = [CAST[number % len(CAST)] for number in range(people)]
+    dice = random.Random(f"{seed} places")  # noqa: S311 - believable, not secret
+    places = [calendar.place(part, dice) for part in parts]
+    folders = [
+        Folder(f"{seed} {number}", number, person_id, part, calendar, place, numbers)
+        for number, (person_id, part, place) in enumerate(zip(ids, parts, places, strict=True))
+    ]
     walked = sorted((pair for folder in folders for pair in folder.walked), key=_started)
     return Clinic(
         now=now.astimezone(UTC),

@@ -84,13 +84,13 @@ class Part:
 
 _TRIAL: Final = "The published dose for osteoarthritis of the knee is three sessions a week."
 _BACK: Final = "Lower back without pain for months; slow and level backward walking agreed with the person."
-_KNEE_COURSE: Final = (Stage(FIRST, 2.0, 0.2), Stage(KNEE, 1.8, 0.6, 3.5), Stage(KNEE, 2.2))
+_KNEE_COURSE: Final = (Stage(FIRST, 1.7, 0.2), Stage(KNEE, 1.8, 0.6, 3.5), Stage(KNEE, 2.2))
 _PAIN: Final = (4.0, 1.5)
 
 CAST: Final = (
     Part(58, 81.0, _KNEE_COURSE, caps={"max_speed_kmh": 3.0, "max_dizziness": 3.0}, last_week=LastWeek.FREE, pain=_PAIN, note="Prefers mornings."),
     Part(
-        61, 76.0, (Stage(FIRST, 2.0, 0.12), Stage(KNEE, 1.8, 0.5), Stage(KNEE, 2.2)), came=0.25, per_week=3, pain=_PAIN,
+        61, 76.0, (Stage(FIRST, 1.7, 0.12), Stage(KNEE, 2.0, 0.5), Stage(KNEE, 2.4)), came=0.25, per_week=3, pain=_PAIN,
         asides=(Aside("weekly", Role.PHYSIOTHERAPIST, _TRIAL),), rail_percent=(15.0, 4.5),
     ),
     Part(66, 70.0, (Stage(FIRST, 1.7),), "first", yes="vestibular_dysfunction", came=0.7, walks=False, walk_3m_s=(7.9, 7.8), abc_percent=(52.0, 52.0)),
@@ -98,7 +98,7 @@ CAST: Final = (
     Part(67, 73.0, _KNEE_COURSE, named=False, last_week=LastWeek.FULL, rail_percent=(16.0, 6.0), pain=_PAIN, walk_3m_s=(6.4, 4.4), abc_percent=(61.0, 74.0)),
     Part(52, 88.0, _KNEE_COURSE, left=0.6, archived=True, pain=_PAIN, note="Course finished."),
     Part(
-        72, 66.0, (Stage(FIRST, 1.7, 0.3), Stage(KNEE, 1.5, 0.7, 3.0), Stage(KNEE, 1.8, 1.0, 3.0)), endings={0.3: Ending.IMBALANCE, 0.75: Ending.IMBALANCE},
+        72, 66.0, (Stage(FIRST, 1.4, 0.3), Stage(KNEE, 1.5, 0.7, 3.0), Stage(KNEE, 1.8, 1.0, 3.0)), endings={0.3: Ending.IMBALANCE, 0.75: Ending.IMBALANCE},
         rail_percent=(19.0, 8.0), dizziness=(3.0, 1.0), walk_3m_s=(7.2, 5.2), abc_percent=(54.0, 67.0), note="Walk beside, on the left.",
     ),
     Part(
@@ -112,7 +112,7 @@ CAST: Final = (
         note="Brings a record of backward walking from elsewhere.",
     ),
     Part(
-        49, 92.0, (Stage(FIRST, 2.0, 0.3), Stage(KNEE, 1.8, 1.0, 3.5)), yes="lumbar_problem", came=0.1, strap=False,
+        49, 92.0, (Stage(FIRST, 1.7, 0.3), Stage(KNEE, 1.8, 1.0, 3.5)), yes="lumbar_problem", came=0.1, strap=False,
         asides=(Aside("lumbar", Role.PHYSIOTHERAPIST, _BACK, again_by=Role.PHYSICIAN),), caps={"max_speed_kmh": 2.5, "max_pain": 4.0},
     ),
     Part(39, 59.0, (Stage(FIRST, 2.0),), "first", 5.5, 30.0, named=False, came=0.8, per_week=1, last_week=LastWeek.FREE, walk_3m_s=(4.2, 3.9)),

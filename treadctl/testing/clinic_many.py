@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from treadctl.core.units import mps_from_kmh
@@ -54,7 +54,7 @@ def _times(count: int, machines: Sequence[str], until: datetime) -> Iterator[tup
     """Whole days backward from the day before `until`, then told forward."""
     a_day = A_DAY * len(machines)
     day = until.astimezone(UTC).date() - timedelta(days=1)
-    days = []
+    days: list[date] = []
     while len(days) * a_day < count:
         if day.weekday() <= FRIDAY:
             days.append(day)
@@ -73,8 +73,8 @@ def _summary(kind: tuple[str, float, float], share: float, outcome: Outcome, cau
     stopped, lost = outcome is Outcome.STOPPED, cause == "imbalance"
     dizziness = 4.0 if cause == "dizziness" else float(dice.randint(0, 3))
     return Summary(
-        belt_s + 300.0 * share, belt_s, mean_mps * belt_s, peak_mps, mean_mps, rails, min(1.0, rails / 5.0), dice.uniform(0.0, 15.0), int(lost), 0, int(stopped),
-        rpe, dizziness, float(dice.randint(0, 4)), None, heart, heart + 15.0, 80.0 + 20.0 * mean_mps, dice.uniform(2.5, 5.5),
+        belt_s + 300.0 * share, belt_s, mean_mps * belt_s, peak_mps, mean_mps, rails, min(1.0, rails / 5.0), dice.uniform(0.0, 15.0),
+        int(lost), 0, int(stopped), rpe, dizziness, float(dice.randint(0, 4)), None, heart, heart + 15.0, 80.0 + 20.0 * mean_mps, dice.uniform(2.5, 5.5),
     )  # fmt: skip
 
 

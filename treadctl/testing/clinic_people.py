@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from treadctl.prescription import REFERENCE
 from treadctl.prescription.person import Screening as Questions
 from treadctl.prescription.person import person_of
 from treadctl.records.model import Arming, Measure, MeasureRecord, OverrideRecord, Person, Revision, Role, Screening, Session
-from treadctl.testing.clinic_calendar import Calendar
+from treadctl.testing.clinic_calendar import Calendar, Place
 from treadctl.testing.clinic_cast import Aside, Ending, LastWeek, Part, Stage
 from treadctl.testing.clinic_profiles import FIRST, RUNNER, Edited, edited
 from treadctl.testing.clinic_series import Walker
@@ -58,14 +59,14 @@ def new_ids(dice: random.Random, people: int) -> tuple[str, ...]:
 class Folder:
     """All records of one person; `seed` decides, `part` is the kind of person."""
 
-    def __init__(self, seed: str, number: int, person_id: str, part: Part, calendar: Calendar, numbers: Numbers) -> None:
+    def __init__(self, seed: str, number: int, person_id: str, part: Part, calendar: Calendar, place: Place, numbers: Numbers) -> None:
         self._seed = seed
         self._part = part
         self._calendar = calendar
         self._numbers = numbers
         self._dice = random.Random(seed)  # noqa: S311 - believable, not secret
         self._id = person_id
-        self._place = calendar.place(part, self._dice)
+        self._place = place
         self._starts = calendar.starts(part, self._place, self._dice)
         self._created = self._first_visit()
         self._mass_kg = round(part.mass_kg + self._dice.uniform(-4.0, 4.0), 1)
@@ -173,7 +174,7 @@ class Folder:
         stage, made, revision_id = self._stages[number]
         dice, start = self._dice, self._starts[number]
         luck, held, attendant = dice.random(), dice.random(), dice.choice(ATTENDANTS)
-        clean = ending is not None or number >= total - CLEAN_AT_LAST and self._part.last_week is not LastWeek.ANY
+        clean = ending is not None or (number >= total - CLEAN_AT_LAST and self._part.last_week is not LastWeek.ANY)
         share = number / max(1, total - 1)
         slope = RUNNER_MPS2 if stage.profile == RUNNER else BEGINNER_MPS2
         return Order(
@@ -226,7 +227,7 @@ def _with_end(revision: Revision, at: datetime | None) -> Revision:
 
 def _between(ends: tuple[float, float], share: float) -> float:
     """Most of a change comes early."""
-    return ends[0] + (ends[1] - ends[0]) * share**0.7
+    return ends[0] + (ends[1] - ends[0]) * math.pow(share, 0.7)
 
 
 def _share(first: date, day: date, last: date) -> float:

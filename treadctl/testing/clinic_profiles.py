@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import tomli_w
@@ -31,6 +32,7 @@ class Edited:
     program: Program
 
 
+@cache
 def edited(stem: str, top_kmh: float, minutes: float | None = None) -> Edited:
     """The shipped profile `stem` with another highest speed, km/h, and for the knee another length, min, of both long stretches.
 

@@ -23,6 +23,8 @@ RIPPLE: Final = 0.013  # of the speed, one spread
 COUNT_MPS: Final = 0.01 / 3.6  # an encoder that counts in 0.01 km/h
 STANDSTILL_MPS: Final = 0.03
 STEP_HZ, STRIDE_HZ = 1.75, 0.9
+FOOTFALLS: Final = FootfallThresholds()
+CONTACT_PERCENT: Final = RailThresholds().contact_percent
 HEART_FOLLOWS: Final = 0.025  # of what is missing, each second
 EASED: Final = 0.2  # share of a stop in which the braking comes on, and goes off again
 ROWS: Final = 1009  # of each table; a prime, so that it never falls into step with anything
@@ -44,11 +46,12 @@ class Walker:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the samples add up to while the belt moves."""
+    """What the samples add up to while the belt moves. The scatter of the cadence is that of the longest stretch: it is of one speed."""
 
     belt_s: float
     distance_m: float
     peak_mps: float
+    mean_mps: float
     rail_load_percent: float
     hands_on_share: float
     asymmetry_percent: float
@@ -72,6 +75,7 @@ class Tape:
         self._cadence: Column = []
         self._heart_per_min = walker.resting_per_min
         self._moving: tuple[int, int] | None = None
+        self._longest = (0, 0)
 
     def __len__(self) -> int:
         return len(self._commanded)
@@ -106,6 +110,7 @@ class Tape:
         self._step(speed_mps, count)
         if moves:
             self._moving = (self._moving[0] if self._moving is not None else len(self) - count, len(self))
+            self._longest = max(self._longest, (len(self) - count, len(self)), key=_length)
 
     def grab(self, percent: float, lasts_s: float, begun_s: float) -> None:
         """The hands clutch the rails `begun_s` before now, up to `percent` each, and let go slowly within `lasts_s`."""
@@ -150,13 +155,16 @@ class Tape:
             last -= 1
         belt_s = (last - first) / RATE_HZ
         left, right = self._left[first:last], self._right[first:last]
-        both, difference = sum(left) + sum(right), abs(sum(left) - sum(right))
+        of_left, of_right = sum(left), sum(right)
+        both = of_left + of_right
         beats = [value for value in self._heart[first:last:RATE_HZ] if value is not None]
         steps = [value for value in self._cadence[first:last:RATE_HZ] if value is not None]
-        cadence, scatter = _mean_and_scatter(steps)
+        cadence, _ = _mean_and_scatter(steps)
+        _, scatter = _mean_and_scatter([value for value in self._cadence[self._longest[0] : self._longest[1] : RATE_HZ] if value is not None])
+        distance_m = sum(self._measured[: len(self)]) / RATE_HZ
         return Figures(
-            belt_s, sum(self._measured[: len(self)]) / RATE_HZ, max(self._measured), both / len(left), _held(left, right),
-            100.0 * difference / both if both > 0.0 else 0.0, sum(beats) / len(beats) if beats else None, max(beats, default=None), cadence, scatter,
+            belt_s, distance_m, max(self._measured), distance_m / belt_s, both / len(left), _held(left, right),
+            100.0 * abs(of_left - of_right) / both if both > 0.0 else 0.0, sum(beats) / len(beats) if beats else None, max(beats, default=None), cadence, scatter,
         )  # fmt: skip
 
     def _beat(self, speed_mps: float, count: int) -> None:
@@ -173,7 +181,7 @@ class Tape:
         self._heart_per_min = heart
 
     def _step(self, speed_mps: float, count: int) -> None:
-        if speed_mps < FootfallThresholds().min_speed_mps:
+        if speed_mps < FOOTFALLS.min_speed_mps:
             self._cadence += (None,) * count
             return
         table = _cadence(speed_mps, self._walker.cadence_cv_percent)
@@ -181,10 +189,13 @@ class Tape:
 
 
 def _held(left: Sequence[float], right: Sequence[float]) -> float:
-    contact = RailThresholds().contact_percent
-    if min(left) >= contact or min(right) >= contact:
+    if min(left) >= CONTACT_PERCENT or min(right) >= CONTACT_PERCENT:
         return 1.0
-    return sum(map(contact.__le__, map(max, left, right))) / len(left)
+    return sum(map(CONTACT_PERCENT.__le__, map(max, left, right))) / len(left)
+
+
+def _length(stretch: tuple[int, int]) -> int:
+    return stretch[1] - stretch[0]
 
 
 def _mean_and_scatter(values: list[float]) -> tuple[float, float]:
@@ -242,7 +253,7 @@ def _rail(side: str, percent: float) -> tuple[float, ...]:
 
 @cache
 def _cadence(speed_mps: float, cv_percent: float) -> tuple[float, ...]:
-    usual = 60.0 * FootfallThresholds().usual_hz(speed_mps)
+    usual = 60.0 * FOOTFALLS.usual_hz(speed_mps)
     seconds = [round(usual * (1.0 + cv_percent / 100.0 * share), 1) for share in _noise("cadence")]
     return tuple(value for value in seconds for _ in range(RATE_HZ))
 
