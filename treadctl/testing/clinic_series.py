@@ -122,16 +122,19 @@ class Tape:
 
     def brake(self, rest_s: float, hold_percent: float) -> None:
         """From the speed now to rest within `rest_s`, eased in and out, so that the belt travels v·t/2; then stand for a second."""
-        from_mps = self.measured_now_mps()
+        from_mps, wanted_mps = self.measured_now_mps(), self._commanded[-1]
         del self._measured[len(self) :]
         count = math.ceil(rest_s * RATE_HZ) + RATE_HZ
-        self._measured += [_counted(from_mps * _braking(number / RATE_HZ / rest_s)) for number in range(count)]
+        slowing = [_counted(from_mps * _braking(number / RATE_HZ / rest_s)) for number in range(count)]
+        self._measured += slowing
         self._measured += (0.0,) * LAG_SAMPLES
         self._commanded += (0.0,) * count
         self._left += _cut(_rail("left", round(hold_percent, 1)), self._dice.randrange(ROWS), count)
         self._right += _cut(_rail("right", round(hold_percent, 1)), self._dice.randrange(ROWS), count)
         self._beat(0.0, count)
-        self._step(0.0, count)
+        steps = sum(speed >= FOOTFALLS.min_speed_mps for speed in slowing)
+        self._step(wanted_mps, steps)
+        self._step(0.0, count - steps)
         if self._moving is not None:
             self._moving = (self._moving[0], len(self))
 
@@ -164,7 +167,8 @@ class Tape:
         distance_m = sum(self._measured[: len(self)]) / RATE_HZ
         return Figures(
             belt_s, distance_m, max(self._measured), distance_m / belt_s, both / len(left), _held(left, right),
-            100.0 * abs(of_left - of_right) / both if both > 0.0 else 0.0, sum(beats) / len(beats) if beats else None, max(beats, default=None), cadence, scatter,
+            100.0 * abs(of_left - of_right) / both if both > 0.0 else 0.0,
+            sum(beats) / len(beats) if beats else None, max(beats, default=None), cadence, scatter,
         )  # fmt: skip
 
     def _beat(self, speed_mps: float, count: int) -> None:
