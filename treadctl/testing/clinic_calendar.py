@@ -11,9 +11,9 @@ from typing import Final
 from treadctl.testing.clinic_cast import LastWeek, Part
 
 MACHINES: Final = ("reference", "reference-2")
-OPENS, CLOSES = time(8, 0), time(18, 0)
+OPENS: Final = time(8, 0)
 SLOT: Final = timedelta(minutes=40)  # longer than the longest session and its lateness
-SLOTS: Final = 14  # a day
+SLOTS: Final = 14  # a day: the last ends before 18:00
 LATE_S: Final = 420.0
 WEEK: Final = timedelta(days=7)
 LONGEST: Final = timedelta(minutes=32)
@@ -85,7 +85,7 @@ class Calendar:
         found: list[datetime] = []
         minutes_late = sorted(dice.uniform(0.0, LATE_S) for _ in range(len(list(self.workdays())) + 1))  # later each time: never twice within seven days
         for number, day in enumerate(self.workdays()):
-            missed = dice.random() < MISSED
+            missed = dice.random() < MISSED and not (part.asides and self.today - day <= WEEK)  # so that a week beyond the rule is seen
             if part.last_week is LastWeek.FULL and self.today - day < 2 * WEEK:
                 missed = self.today - day >= WEEK  # a week away, so that both sessions of this one are within the rule
             if not first <= day <= last or day.weekday() not in place.weekdays or missed:

@@ -28,6 +28,8 @@ CONTACT_PERCENT: Final = RailThresholds().contact_percent
 HEART_FOLLOWS: Final = 0.025  # of what is missing, each second
 EASED: Final = 0.2  # share of a stop in which the braking comes on, and goes off again
 ROWS: Final = 1009  # of each table; a prime, so that it never falls into step with anything
+RAIL_ROWS: Final = 331  # of the rails' tables, of which there are many
+STEP_ROWS: Final = 127  # of the cadence's, with one row a second
 
 Column = list[float | None]
 
@@ -189,7 +191,7 @@ class Tape:
             self._cadence += (None,) * count
             return
         table = _cadence(speed_mps, self._walker.cadence_cv_percent)
-        self._cadence += _cut(table, self._dice.randrange(ROWS) * RATE_HZ, count)
+        self._cadence += _cut(table, self._dice.randrange(STEP_ROWS) * RATE_HZ, count)
 
 
 def _held(left: Sequence[float], right: Sequence[float]) -> float:
@@ -251,14 +253,14 @@ def _ripple(speed_mps: float) -> tuple[float, ...]:
 def _rail(side: str, percent: float) -> tuple[float, ...]:
     """Loads that swing from hand to hand with the strides."""
     phase = 0.0 if side == "left" else math.pi
-    swings = (0.25 * math.sin(2.0 * math.pi * STRIDE_HZ * row / RATE_HZ + phase) + 0.12 * share for row, share in enumerate(_noise(side)))
+    swings = (0.25 * math.sin(2.0 * math.pi * STRIDE_HZ * row / RATE_HZ + phase) + 0.12 * share for row, share in enumerate(_noise(side)[:RAIL_ROWS]))
     return tuple(round(max(0.0, percent * (1.0 + swing)), 2) for swing in swings)
 
 
 @cache
 def _cadence(speed_mps: float, cv_percent: float) -> tuple[float, ...]:
     usual = 60.0 * FOOTFALLS.usual_hz(speed_mps)
-    seconds = [round(usual * (1.0 + cv_percent / 100.0 * share), 1) for share in _noise("cadence")]
+    seconds = [round(usual * (1.0 + cv_percent / 100.0 * share), 1) for share in _noise("cadence")[:STEP_ROWS]]
     return tuple(value for value in seconds for _ in range(RATE_HZ))
 
 
