@@ -13,7 +13,6 @@ from treadctl.testing.clinic import Clinic, many_sessions
 
 STANDSTILL_MPS = 0.03
 UNTIL = datetime(2026, 11, 27, 13, 20, tzinfo=UTC)
-STOP_S = 1.0
 
 
 def known(column: tuple[float | None, ...]) -> list[float]:
