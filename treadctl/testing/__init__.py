@@ -1,1 +1,1 @@
-"""Shipped test helpers: builders of samples, a clock that only tests move, in-memory wires, and the suite every drive driver inherits."""
+"""Shipped helpers: builders of samples, a clock only tests move, in-memory wires, the suite every drive driver inherits, a sample clinic made from a seed."""
