@@ -174,10 +174,10 @@ class Accounts:
         self._pairing_tries += 1
         if not hmac.compare_digest(pin.strip().encode(), self._pairing_pin.encode()):
             raise Problem(403, "Wrong PIN", "It is the PIN that the console printed when it was started; it is good once.", "wrong_pin")
+        self._pairing_pin, self._pairing_tries = new_pin(), PAIRING_TRIES  # spent before anything is waited for: of two at once, one is good
         token = secrets.token_urlsafe(32)
         kept = [*await self._pairings(), _key(token, browser)][-MOST_PAIRINGS:]
         await self._records.settings.put(SYSTEM, PAIRINGS, kept)
-        self._pairing_pin, self._pairing_tries = new_pin(), PAIRING_TRIES
         return token
 
     async def _paired(self, token: str | None, browser: str) -> bool:
