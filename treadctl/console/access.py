@@ -26,12 +26,13 @@ Field = Annotated[str, Form(max_length=200)]
 
 
 @ROUTES.get("/sign-on")
-async def sign_on_page(request: Request, context: Ctx, who: Whom) -> Response:
-    """The form."""
+async def sign_on_page(request: Request, context: Ctx, who: Whom, done: str = "") -> Response:
+    """The form. `done`: somebody has just changed their own password or PIN."""
     if context.door is Door.DESK and await context.accounts.first_code() is not None:
         return RedirectResponse("/first-run", status_code=303)
     attendants = await context.records.users.with_pin() if context.door is Door.KIOSK else ()
-    return page(request, "sign_on.html", who=who, attendants=attendants)
+    message = ("good", context.words.say(_("Changed. Sign on with it."))) if done else None
+    return page(request, "sign_on.html", who=who, attendants=attendants, message=message)
 
 
 @ROUTES.post("/sign-on")

@@ -9,15 +9,18 @@ import asyncio
 import hashlib
 import hmac
 import itertools
+import math
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from treadctl.console.ages import KEPT, Ages
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Place
 from treadctl.console.settings import Door, Idle
@@ -31,9 +34,9 @@ MOST_PAIRINGS: Final = 4
 PIN_DIGITS: Final = 6
 LEAST_PASSWORD: Final = 10
 FREE_TRIES: Final = 3
-LONGEST_WAIT: Final = timedelta(minutes=15)
+LONGEST_WAIT_S: Final = 15 * 60.0
 PAIRING_TRIES: Final = 5
-TOUCH_AFTER: Final = timedelta(minutes=1)  # a session's last use is written no more often than this
+TOUCH_AFTER_S: Final = 60.0  # a session's last use is written no more often than this
 SYSTEM: Final = Actor("console", "system")
 
 
@@ -68,11 +71,13 @@ class Accounts:
     def __init__(self, records: Records, door: Door, idle: Idle, now: Callable[[], datetime], clock: Clock, hasher: PasswordHasher | None = None) -> None:
         self._records = records
         self._door = door
-        self._idle = timedelta(minutes=idle.attendant_minutes if door is Door.KIOSK else idle.desk_minutes)
-        self._longest = timedelta(hours=idle.longest_hours)
+        self._idle_s = 60.0 * (idle.attendant_minutes if door is Door.KIOSK else idle.desk_minutes)
+        self._longest_s = 3600.0 * idle.longest_hours
+        self._ages = Ages(now, clock)
         self._now = now
+        self._strangers: OrderedDict[str, tuple[int, datetime]] = OrderedDict()  # tries of logins that nobody has wait like those of real ones
         self._hasher = hasher or PasswordHasher()
-        self._one_at_a_time = asyncio.Semaphore(1)  # a hash is made to be slow; many at once would take the machine from the daemon
+        self._one_at_a_time = asyncio.Lock()  # a hash is made to be slow; many at once would take the machine from the daemon
         self._pairing_pin = new_pin()
         self._pairing_tries = 0
         self._first_code = secrets.token_hex(8)
@@ -90,11 +95,11 @@ class Accounts:
         found = await self._records.web_sessions.find(key, self._door.value)
         if found is None:
             return Visitor(place)
-        now = self._now()
-        if now - found.last_used_at > self._idle or now - found.created_at > self._longest:
+        unused_s = self._ages.age_s((key, "used"), found.last_used_at)
+        if unused_s > self._idle_s or self._ages.age_s((key, "begun"), found.created_at) > self._longest_s:
             await self._records.web_sessions.sign_off(key)
             return Visitor(place)
-        if now - found.last_used_at > TOUCH_AFTER:
+        if unused_s > TOUCH_AFTER_S:
             await self._records.web_sessions.touch(key)
         return Visitor(place, found.user, found.csrf, key)
 
@@ -102,20 +107,35 @@ class Accounts:
 
     async def sign_on(self, login: str, secret: str, browser: str) -> str:
         """The cookie of a new session: by password at a desk, by PIN at the machine. Raises Problem 401 or 429, alike for a wrong name and a wrong secret."""
-        account = await self._records.users.by_login(login.strip().lower())
-        if account is not None:
-            wait = _wait(account.failed_tries, account.last_failed_at, self._now())
-            if wait > timedelta(0):
-                raise _wrong(wait)
-        kept = (account.pin_hash if self._door is Door.KIOSK else account.password_hash) if account is not None else None
-        good = await self._verify(kept, secret) and kept is not None and account is not None and account.user.active
-        if not good or account is None:
+        user = await self.prove(login, secret)
+        token = secrets.token_urlsafe(32)
+        await self._records.web_sessions.sign_on(user.id, _key(token, browser), self._door.value, secrets.token_urlsafe(24))
+        return token
+
+    async def prove(self, login: str, secret: str) -> User:
+        """Whose login and secret these are, as `sign_on` takes them. A wrong secret is counted before the next one is looked at. Raises as `sign_on` does."""
+        login = login.strip().lower()
+        async with self._one_at_a_time:
+            account = await self._records.users.by_login(login)
+            tries, last = (account.failed_tries, account.last_failed_at) if account is not None else self._strangers.get(login, (0, None))
+            wait_s = _due_s(tries) - (self._ages.age_s((login, tries), last) if last is not None else 0.0)
+            if last is not None and wait_s > 0.0:
+                raise Problem(429, "Too many tries", f"Try again in {_whole(wait_s)} s.", "too_many_tries", headers={"Retry-After": str(_whole(wait_s))})
+            kept = (account.pin_hash if self._door is Door.KIOSK else account.password_hash) if account is not None else None
+            good = await self._verify(kept, secret)
+            if good and account is not None and account.user.active:
+                return account.user
             if account is not None:
                 await self._records.users.note_failure(account.user.id)
-            raise _wrong(timedelta(0))
-        token = secrets.token_urlsafe(32)
-        await self._records.web_sessions.sign_on(account.user.id, _key(token, browser), self._door.value, secrets.token_urlsafe(24))
-        return token
+            else:
+                self._note_stranger(login, tries + 1)
+            raise Problem(401, "Not signed on", "Name and secret do not belong together.", "wrong_secret")
+
+    def _note_stranger(self, login: str, tries: int) -> None:
+        self._strangers.pop(login, None)
+        self._strangers[login] = (tries, self._now())
+        if len(self._strangers) > KEPT:
+            self._strangers.popitem(last=False)
 
     async def sign_off(self, visitor: Visitor) -> None:
         """End this session."""
@@ -132,13 +152,12 @@ class Accounts:
 
     async def _verify(self, kept: str | None, secret: str) -> bool:
         """Takes as long for somebody who is not there, so that nobody learns who is."""
-        async with self._one_at_a_time:
-            try:
-                if kept is not None:
-                    return await asyncio.to_thread(self._hasher.verify, kept, secret)
-                await asyncio.to_thread(self._hasher.hash, secret)
-            except (VerificationError, InvalidHashError):
-                return False
+        try:
+            if kept is not None:
+                return await asyncio.to_thread(self._hasher.verify, kept, secret)
+            await asyncio.to_thread(self._hasher.hash, secret)
+        except (VerificationError, InvalidHashError):
+            return False
         return False
 
     # --- pairing the kiosk ------------------------------------------------------------------------------------------------
@@ -155,10 +174,10 @@ class Accounts:
         self._pairing_tries += 1
         if not hmac.compare_digest(pin.strip().encode(), self._pairing_pin.encode()):
             raise Problem(403, "Wrong PIN", "It is the PIN that the console printed when it was started; it is good once.", "wrong_pin")
+        self._pairing_pin, self._pairing_tries = new_pin(), PAIRING_TRIES  # spent before anything is waited for: of two at once, one is good
         token = secrets.token_urlsafe(32)
         kept = [*await self._pairings(), _key(token, browser)][-MOST_PAIRINGS:]
         await self._records.settings.put(SYSTEM, PAIRINGS, kept)
-        self._pairing_pin, self._pairing_tries = new_pin(), PAIRING_TRIES
         return token
 
     async def _paired(self, token: str | None, browser: str) -> bool:
@@ -195,18 +214,13 @@ def _key(token: str, browser: str) -> str:
     return hashlib.sha256(f"{token}\n{browser}".encode()).hexdigest()
 
 
-def _wait(tries: int, last: datetime | None, now: datetime) -> timedelta:
-    if tries < FREE_TRIES or last is None:
-        return timedelta(0)
-    due = min(timedelta(seconds=2.0 ** min(tries - FREE_TRIES + 1, 12)), LONGEST_WAIT)
-    return max(timedelta(0), last + due - now) if now >= last else due  # a clock stepped back shortens nothing
+def _due_s(tries: int) -> float:
+    """How long after so many wrong tries in a row the next one is looked at."""
+    return 0.0 if tries < FREE_TRIES else min(2.0 ** min(tries - FREE_TRIES + 1, 12), LONGEST_WAIT_S)
 
 
-def _wrong(wait: timedelta) -> Problem:
-    if wait > timedelta(0):
-        seconds = max(1, round(wait.total_seconds()))
-        return Problem(429, "Too many tries", f"Try again in {seconds} s.", "too_many_tries", headers={"Retry-After": str(seconds)})
-    return Problem(401, "Not signed on", "Name and secret do not belong together.", "wrong_secret")
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
 
 
 def _too_easy(secret: str, *, pin: bool) -> str:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from treadctl.console.accounts import Accounts, Visitor
 from treadctl.console.holds import Holds
+from treadctl.console.house import House
 from treadctl.console.link import DaemonLink
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Command, may, why_not
@@ -43,6 +44,12 @@ class Context:
     frame: MachineFrame
     holds: Holds
     rendered: dict[str, Any] = field(default_factory=dict)  # the newest state as it goes to every watcher
+    house: House = field(default_factory=House)
+
+    @property
+    def clinic(self) -> str:
+        """The name of the clinic, as set on the settings page or in console.toml."""
+        return self.settings.clinic if self.house.clinic is None else self.house.clinic
 
     def live(self) -> dict[str, Any]:
         """What the live view shows now."""
@@ -66,7 +73,8 @@ def environment(words: Words) -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined, extensions=["jinja2.ext.i18n"],
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    pages.install_gettext_translations(words.translations)  # type: ignore[attr-defined]  # the extension adds it
+    # Asked for each text, not once: the clinic may choose another language while this runs.
+    pages.install_gettext_callables(words.say, words.say_count)  # type: ignore[attr-defined]  # the extension adds it
     pages.globals["words"] = words
     return pages
 

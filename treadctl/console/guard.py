@@ -102,14 +102,22 @@ class Guard:
             await _answer(problem, headed)
             return
         patient = _Patient(receive, self._patience_s)
+        answered = False
+
+        async def instead(message: Message) -> None:
+            # What reads the body may take our exception for a body that is broken: then its answer is not the one that is given.
+            nonlocal answered
+            if patient.problem is None:
+                answered = answered or message["type"] == "http.response.start"
+                await headed(message)
+
         try:
-            await self._app(scope, patient, headed)
-        except _TooMuch:
-            await _answer(Problem(413, "Too large", f"At most {MAX_BODY // 1024} kB are taken."), headed)
-        except TimeoutError:
-            if not patient.late:
+            await self._app(scope, patient, instead)
+        except (_TooMuch, TimeoutError):
+            if patient.problem is None:
                 raise
-            await _answer(Problem(408, "Too slow", "The request did not arrive in time; nothing was changed. Try again."), headed)
+        if patient.problem is not None and not answered:
+            await _answer(patient.problem, headed)
 
     def _wrong(self, scope: Scope, headers: dict[str, str]) -> Problem | None:
         if _host(headers.get("host", "")) not in self._names:
@@ -123,11 +131,14 @@ class Guard:
             length = int(headers.get("content-length", "0"))
         except ValueError:
             return Problem(400, "Not understood", "The length of the request is not a number.")
-        return Problem(413, "Too large", f"At most {MAX_BODY // 1024} kB are taken.") if length > MAX_BODY else None
+        return _TOO_LARGE if length > MAX_BODY else None
 
 
 class _TooMuch(Exception):
     pass
+
+
+_TOO_LARGE: Final = Problem(413, "Too large", f"At most {MAX_BODY // 1024} kB are taken.")
 
 
 class _Patient:
@@ -138,7 +149,7 @@ class _Patient:
         self._patience_s = patience_s
         self._size = 0
         self._whole = False
-        self.late = False
+        self.problem: Problem | None = None
 
     async def __call__(self) -> Message:
         if self._whole:
@@ -147,11 +158,12 @@ class _Patient:
             async with asyncio.timeout(self._patience_s):
                 message = await self._receive()
         except TimeoutError:
-            self.late = True
+            self.problem = Problem(408, "Too slow", "The request did not arrive in time; nothing was changed. Try again.")
             raise
         self._size += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._size > MAX_BODY:
+            self.problem = _TOO_LARGE
             raise _TooMuch
         return message
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import context_of
+from treadctl.console.rights import Command
 
 RELEASE: Final = version("treadctl")
 
@@ -23,7 +24,10 @@ def page(
     message: tuple[str, str] | None = None,
     **values: Any,  # noqa: ANN401 - whatever the template wants
 ) -> HTMLResponse:
-    """One page. `message` is (kind, text), kind `good` or `bad`. Never kept by a browser: what it shows is of this instant."""
+    """One page. `message` is (kind, text), kind `good` or `bad`. Never kept by a browser: what it shows is of this instant.
+
+    A template asks `allowed('view_audit')` before it shows what the visitor may not do; the routes demand it again.
+    """
     context = context_of(request)
     shown = {
         "live": context.live(),
@@ -33,6 +37,7 @@ def page(
         "csrf": who.csrf if who is not None else "",
         "message": {"kind": message[0], "text": message[1]} if message else None,
         "path": request.url.path,
+        "allowed": lambda command: who is not None and context.allows(who, Command(command)),
     }
     body = context.pages.get_template(template).render(**{**shown, **values})
     return HTMLResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

@@ -55,6 +55,7 @@ class Command(StrEnum):
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
     SETTINGS = "settings"
+    OWN_SECRETS = "own_secrets"
 
 
 class Situation(StrEnum):
@@ -70,7 +71,6 @@ class Situation(StrEnum):
     TRIPPED = "tripped"
     ENDED = "ended"
     AWAY = "away"
-
 
 
 Who = Role | None  # None = nobody has signed on
@@ -139,6 +139,7 @@ TABLE: Final = (
     Right(Command.VIEW_AUDIT, _SERVICE, _DESK, _ALWAYS),
     Right(Command.MANAGE_USERS, _ADMIN, _DESK, _ALWAYS),
     Right(Command.SETTINGS, _ADMIN, _DESK, _ALWAYS),
+    Right(Command.OWN_SECRETS, _SIGNED_ON, _DESK, _ALWAYS),
 )
 
 

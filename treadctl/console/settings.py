@@ -19,6 +19,15 @@ DEFAULT_DATABASE: Final = "sqlite:////var/lib/treadctl-records/records.db"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+def zone_known(name: str) -> bool:
+    """Whether this computer knows the time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 class Units(StrEnum):
     """How speeds are shown."""
 
@@ -81,10 +90,8 @@ class Settings(Strict):
     @field_validator("zone")
     @classmethod
     def _known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise complaint("", f"{value!r} is no time zone of this computer") from None
+        if not zone_known(value):
+            raise complaint("", f"{value!r} is no time zone of this computer")
         return value
 
     @field_validator("kiosk")

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
+from treadctl.console.house import refresh
 from treadctl.console.problems import Problem
 
 SESSION: Final = "__Host-treadctl"
@@ -20,6 +21,7 @@ FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 async def visitor(request: Request, context: Annotated[Context, Depends(context_of)]) -> Visitor:
     """Who this is, by the cookies; nobody where they are worth nothing."""
     browser = request.headers.get("user-agent", "")
+    await refresh(context)
     return await context.accounts.visit(request.cookies.get(SESSION), request.cookies.get(KIOSK), browser)
 
 

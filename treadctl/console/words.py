@@ -6,13 +6,13 @@ A language is one file, `locale/LL.po`, read at the start. English is what stand
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from datetime import UTC, datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -54,7 +54,24 @@ class Words:
         self.units = units
         self.zone = ZoneInfo(zone)
         self.translations = catalogue(language)
-        self.say: Callable[[str], str] = self.translations.gettext
+
+    def become(self, language: str, units: Units, zone: str) -> None:
+        """Read differently from now on, in every page that holds this. Raises TreadctlError(bad_value) for a language there are no texts of."""
+        if language != self.language:
+            self.translations = catalogue(language)
+        self.language, self.units, self.zone = language, units, ZoneInfo(zone)
+
+    def say(self, text: str) -> str:
+        """A text of ours in the clinic's language."""
+        return self.translations.gettext(text)
+
+    def say_count(self, one: str, many: str, n: int) -> str:
+        """The same where a number decides the form."""
+        return self.translations.ngettext(one, many, n)
+
+    def language_name(self, language: str) -> str:
+        """As its own speakers call it."""
+        return Locale.parse(language).get_display_name() or language
 
     def number(self, value: float | None, digits: int = 1) -> str:
         """With so many decimals, as the language writes them."""
