@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from treadctl.records.audit import Actor, append
@@ -34,9 +35,19 @@ class Intake:
     async def commit(self, sessions: Sequence[Session], proof_tests: Sequence[ProofTest], gaps: Sequence[Gap], cursor: str) -> None:
         """All of it in one transaction."""
         at = self._records.sessions.now()
+        known = [await self._with_overrides(session) for session in sessions]
         async with self._records.database.write() as connection:
-            await write_sessions(connection, sessions)
+            await write_sessions(connection, known)
             await write_proof_tests(connection, proof_tests)
             await write_cursor(connection, self._journal, cursor, at)
             for gap in gaps:
                 await append(connection, at, IMPORTER, "journal.gap", gap.place, f"{gap.error}: {gap.sentence}")
+
+    async def _with_overrides(self, session: Session) -> Session:
+        """With the rules that were set aside for this person when it began: the journal holds no person, so it cannot say."""
+        head = session.head
+        if head.person_id is None:
+            return session
+        at = head.started_at
+        found = await self._records.overrides.of(head.person_id)
+        return replace(session, overrides=tuple(o.rule for o in found if o.at <= at and (o.withdrawn_at is None or o.withdrawn_at > at)))
