@@ -75,7 +75,7 @@ def walk(stand: Stand, page: Page) -> None:
 
 def test_a_known_person_walks_and_a_lost_balance_stops_the_belt_and_is_reset(stand: Stand, page: Page) -> None:
     prove(stand)
-    sign_on(page, stand.kiosk_url, stand.pairing_pin)
+    sign_on(page, stand.doors.kiosk_url, stand.doors.pairing_pin)
     page.get_by_role("link", name="Machine").click()
     page.get_by_role("button", name="Reset").click()
     expect(page.locator(".giant")).to_contain_text("Ready", timeout=10_000)

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.live import Live
 
 from treadctl.cli.common import print_json
+from treadctl.cli.demo_console import sample_console, stay, tell
 from treadctl.cli.demo_screen import screen
 from treadctl.cli.paths import shipped
 from treadctl.cli.wire_bound import bound_of_bench
@@ -36,6 +37,7 @@ from treadctl.ipc.messages import ArmArgs, Event, SnapshotMessage
 from treadctl.ipc.snapshot import Snapshot
 from treadctl.journal.verify import verify
 from treadctl.prescription import REFERENCE, compile_program, load_profile
+from treadctl.testing.console_stand import console_doors
 from treadctl.testing.simulated import SimulatedBelt, end_process, simulated_belt, wait_for
 
 MASS_KG: Final = 72.0
@@ -75,22 +77,33 @@ def command(
     profile: Annotated[Path | None, typer.Option("--profile", metavar="FILE", help="Profile to walk; default: profiles/demo.toml.")] = None,
     fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME@SECONDS", help="Throw a fault so long after the start; repeatable.")] = None,
     no_imbalance: Annotated[bool, typer.Option("--no-imbalance", help="The person keeps balance: the session runs to its end.")] = False,
+    console_too: Annotated[
+        bool | None, typer.Option("--console/--no-console", help="Open the console with a sample clinic; by default where there is a terminal.")
+    ] = None,
     keep: Annotated[Path | None, typer.Option("--keep", metavar="DIR", help="Keep journal, logs and report in this folder.")] = None,
 ) -> None:
     """Run a graded reverse session on the simulated belt and show how it stops when the person loses balance."""
     console = Console(stderr=as_json)
     bench = machine or shipped("hil", "benches", "altivar-rtu.toml")
     story = _story(profile or shipped("profiles", "demo.toml"), random.Random(seed), fault or [], no_imbalance)  # noqa: S311 - a seed, no secret
-    with _folder(keep) as run_dir, simulated_belt(bench, run_dir, seed=seed) as belt, _daemon(belt, run_dir) as daemon:
+    wanted = console_too if console_too is not None else sys.stdin.isatty() and not (headless or as_json)
+    with _folder(keep) as run_dir, simulated_belt(bench, run_dir, seed=seed) as belt:
+        sample = sample_console(belt.machine_file, run_dir, seed) if wanted else None
         config = load_machine(belt.machine_file)
-        with Client(Path(config.daemon.socket)) as client:
-            _prepare(belt, client, story)
-            live = nullcontext(None) if headless else Live(console=console, auto_refresh=False, screen=False)
-            with live as view:
-                watch = _play(belt, client, story, view)
-        measurements = belt.measurements()
-        posture = str(belt.state()["runner"]["posture"])
-        end_process(daemon)
+        with _daemon(belt, run_dir) as daemon, console_doors(sample.settings) if sample else nullcontext(None) as doors:
+            with Client(Path(config.daemon.socket)) as client:
+                if sample is not None and doors is not None:
+                    tell(console, sample, doors)
+                _prepare(belt, client, story)
+                live = nullcontext(None) if headless else Live(console=console, auto_refresh=False, screen=False)
+                with live as view:
+                    watch = _play(belt, client, story, view)
+            measurements = belt.measurements()
+            posture = str(belt.state()["runner"]["posture"])
+            if sample is not None and doors is not None:
+                tell(console, sample, doors)
+                stay(console, belt)
+            end_process(daemon)
         result = _result(story, watch, measurements, config.name, bound_of_bench(bench), posture, run_dir)
     if as_json:
         print_json(result)

@@ -36,18 +36,25 @@ port = {desk}
 """
 
 
-@dataclass
-class Stand:
-    """What runs, and where it is reached. `first_code` is empty where the records have an administrator already."""
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Both doors of a console, open. `first_code` is empty where the records have an administrator already."""
 
-    belt: SimulatedBelt
-    run_dir: Path
     kiosk_url: str
     desk_url: str
     pairing_pin: str
     first_code: str
+    processes: dict[str, subprocess.Popen[str]]
+
+
+@dataclass
+class Stand:
+    """What runs, and where it is reached."""
+
+    belt: SimulatedBelt
+    run_dir: Path
     daemon: subprocess.Popen[str]
-    doors: dict[str, subprocess.Popen[str]]
+    doors: Doors
 
     @property
     def socket(self) -> Path:
@@ -56,8 +63,7 @@ class Stand:
 
     def start_daemon(self) -> None:
         """Start the daemon again, after it was ended."""
-        self.daemon = _start(self.run_dir, "daemon", "treadctl.daemon.main", str(self.belt.machine_file))
-        wait_for(lambda: self.socket.exists() or None, READY_S, "the daemon's socket")
+        self.daemon = _daemon(self.belt, self.run_dir)
 
 
 def free_port() -> int:
@@ -68,38 +74,56 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def console_stand(
-    bench: Path,
-    run_dir: Path,
-    *,
-    seed: int = 1,
-    ports: tuple[int, int] | None = None,
-    language: str = "en",
-    zone: str = "UTC",
-    prepare: Callable[[Path], None] | None = None,
-) -> Iterator[Stand]:
-    """Start it all in `run_dir`, and end it all. `prepare` is given the settings file before the doors open: to fill the records."""
+def is_free(port: int) -> bool:
+    """Whether nobody listens at this port of loopback."""
+    return not _listens(port)
+
+
+def write_settings(run_dir: Path, machine_file: Path, *, ports: tuple[int, int] | None = None, language: str = "en", zone: str = "UTC") -> Path:
+    """The settings of a console in this folder."""
     kiosk, desk = ports or (free_port(), free_port())
+    settings = run_dir / "console.toml"
+    settings.write_text(_SETTINGS.format(machine=machine_file, run=run_dir, kiosk=kiosk, desk=desk, language=language, zone=zone), encoding="utf-8")
+    return settings
+
+
+@contextmanager
+def console_doors(settings: Path) -> Iterator[Doors]:
+    """Open both doors on these settings, and shut them."""
+    run_dir = settings.parent
+    ports = dict(re.findall(r"\[(kiosk|desk)\]\nport = (\d+)", settings.read_text(encoding="utf-8")))
+    with ExitStack() as stack:
+        processes: dict[str, subprocess.Popen[str]] = {}
+        for door in ("desk", "kiosk"):  # one after the other: the first makes the tables
+            process = processes[door] = _start(run_dir, door, "treadctl.console", "--config", str(settings), "--door", door)
+            stack.callback(end_process, process)
+            wait_for(partial(_said, process, run_dir, door), READY_S, f"the {door} door")
+            wait_for(partial(_listens, int(ports[door])), READY_S, f"the {door} door")
+        said = {door: (run_dir / f"{door}.log").read_text(encoding="utf-8") for door in processes}
+        pin = _found(r"pairing PIN, good once: (\d+)", said["kiosk"])
+        code = _found(r"one-time code for the first administrator: (\w+)", said["desk"])
+        yield Doors(f"http://127.0.0.1:{ports['kiosk']}", f"http://127.0.0.1:{ports['desk']}", pin, code, processes)
+
+
+@contextmanager
+def console_stand(bench: Path, run_dir: Path, *, seed: int = 1, language: str = "en", prepare: Callable[[Path], None] | None = None) -> Iterator[Stand]:
+    """Start it all in `run_dir`, and end it all. `prepare` is given the settings file before the doors open: to fill the records."""
     with ExitStack() as stack:
         belt = stack.enter_context(simulated_belt(bench, run_dir, seed=seed))
-        settings = run_dir / "console.toml"
-        settings.write_text(_SETTINGS.format(machine=belt.machine_file, run=run_dir, kiosk=kiosk, desk=desk, language=language, zone=zone), encoding="utf-8")
+        settings = write_settings(run_dir, belt.machine_file, language=language)
         if prepare is not None:
             prepare(settings)
-        daemon = _start(run_dir, "daemon", "treadctl.daemon.main", str(belt.machine_file))
-        stand = Stand(belt, run_dir, f"http://127.0.0.1:{kiosk}", f"http://127.0.0.1:{desk}", "", "", daemon, {})
+        daemon = _daemon(belt, run_dir)
         stack.callback(lambda: end_process(stand.daemon, 25.0))
-        wait_for(lambda: _alive(stand.daemon, run_dir, "daemon") and stand.socket.exists(), READY_S, "the daemon")
-        for door in ("desk", "kiosk"):
-            process = stand.doors[door] = _start(run_dir, door, "treadctl.console", "--config", str(settings), "--door", door)
-            stack.callback(end_process, process)
-        said = {door: wait_for(partial(_said, process, run_dir, door), READY_S, f"the {door} door") for door, process in stand.doors.items()}
-        stand.pairing_pin = _found(r"pairing PIN, good once: (\d+)", said["kiosk"])
-        stand.first_code = _found(r"one-time code for the first administrator: (\w+)", said["desk"])
-        for port in (kiosk, desk):
-            wait_for(partial(_listens, port), READY_S, "the console")
+        stand = Stand(belt, run_dir, daemon, stack.enter_context(console_doors(settings)))
         yield stand
+
+
+def _daemon(belt: SimulatedBelt, run_dir: Path) -> subprocess.Popen[str]:
+    process = _start(run_dir, "daemon", "treadctl.daemon.main", str(belt.machine_file))
+    socket_file = run_dir / "ctl.sock"
+    wait_for(lambda: _alive(process, run_dir, "daemon") and socket_file.exists(), READY_S, "the daemon")
+    return process
 
 
 def _start(run_dir: Path, name: str, module: str, *arguments: str) -> subprocess.Popen[str]:

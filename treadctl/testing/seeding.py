@@ -101,6 +101,11 @@ async def _people(records: Records, clinic: Clinic, clock: _Clock, roles: dict[s
             mine = prescriptions[revision.prescription_id]
             kept = await records.prescriptions.revise(who, mine, revision.number - 1, revision.title, revision.text, note=revision.note, by=revision.by)
         found[revision.id] = kept.id
+    newest = {revision.prescription_id: revision for revision in sorted(clinic.revisions, key=lambda r: r.number)}
+    for revision in newest.values():
+        if revision.withdrawn_at is not None:
+            clock.now = revision.withdrawn_at
+            await records.prescriptions.withdraw(actor(revision.by), prescriptions[revision.prescription_id])
     for measure in clinic.measures:
         await records.measures.add(actor(measure.by), measure.person_id, measure.measure, measure.value, measure.day, by=measure.by)
     return found
