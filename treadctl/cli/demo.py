@@ -23,7 +23,7 @@ from rich.live import Live
 
 from treadctl.cli.common import print_json
 from treadctl.cli.demo_screen import screen
-from treadctl.cli.paths import shipped
+from treadctl.config.paths import shipped
 from treadctl.cli.wire_bound import bound_of_bench
 from treadctl.config.machine import load_machine
 from treadctl.core.interlock import Action
