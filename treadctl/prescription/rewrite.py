@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from treadctl.config.toml_lines import Trail, Statement, parsed, split_lines, statements
+from treadctl.config.toml_lines import Statement, Trail, parsed, split_lines, statements
 from treadctl.errors import TreadctlError
 
 BLOCKS: Final = ("warm_up", "main", "cool_down")
