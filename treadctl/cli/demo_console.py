@@ -15,7 +15,7 @@ from treadctl.testing.console_stand import Doors, is_free, write_settings
 from treadctl.testing.simulated import SimulatedBelt
 
 PORTS: Final = (8480, 8481)
-WORDS: Final = ("amber", "birch", "canal", "delta", "ember", "fjord", "glade", "heron", "inlet", "juniper", "kelp", "lagoon", "meadow", "north", "ocean", "reed")
+WORDS: Final = ("amber", "birch", "canal", "delta", "ember", "fjord", "glade", "heron", "inlet", "juniper", "kelp", "lagoon", "meadow", "north", "ocean")
 LOOKS_EVERY_S: Final = 0.5
 
 
@@ -41,7 +41,7 @@ def sample_console(machine_file: Path, run_dir: Path, seed: int) -> Sample:
 
 def tell(console: Console, sample: Sample, doors: Doors) -> None:
     """Where it is, and how one gets in."""
-    console.print(f"[bold]At the machine[/] {doors.kiosk_url}/  pairing PIN, good once: [bold]{doors.pairing_pin}[/]; the attendants' PIN: [bold]{sample.pin}[/]")
+    console.print(f"[bold]At the machine[/] {doors.kiosk_url}/  pairing PIN [bold]{doors.pairing_pin}[/] (good once); attendants' PIN [bold]{sample.pin}[/]")
     console.print(f"[bold]At a desk[/]      {doors.desk_url}/  login physiotherapist, physician or administrator; password: [bold]{sample.password}[/]")
     console.print("People, prescriptions and sessions in it are made from a seed; nobody is real.")
 

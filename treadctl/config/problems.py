@@ -67,6 +67,12 @@ def first_problem(error: ValidationError, model: type[BaseModel], table: Mapping
     return _problem(details[0], model, table, place, where)
 
 
+def all_problems(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any], place: str) -> tuple[TreadctlError, ...]:
+    """Every complaint as an error of ours, the most telling first: for an editor, which shows each where it belongs."""
+    details = sorted(error.errors(include_url=False), key=_rank)
+    return tuple(_problem(detail, model, table, place, ()) for detail in details)
+
+
 def _rank(detail: ErrorDetails) -> int:
     return {"extra_forbidden": 0, "missing": 2}.get(detail["type"], 1)
 
