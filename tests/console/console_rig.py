@@ -33,6 +33,7 @@ from treadctl.records.model import Outcome, Person, Revision, Role, Session, Ses
 from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
+from treadctl.reports.work import Workshop
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -185,10 +186,11 @@ async def _door(records: Records, machine: Machine, door: Door) -> AsyncIterator
     accounts = Accounts(records, door, settings.idle, machine.clock.wall, machine.clock, QUICK)
     words = Words()
     context = Context(
-        settings, door, link, records, accounts, words, machine.clock, machine.clock.wall, environment(words), REFERENCE, Holds(machine.clock)
+        settings, door, link, records, accounts, words, machine.clock, machine.clock.wall, environment(words), REFERENCE, Holds(machine.clock),
+        Workshop(machine.clock),
     )
     browser = Browser(context, machine)
-    async with link.running(), browser.client:
+    async with link.running(), context.workshop, browser.client:
         await browser.until(machine.shown.state)
         yield browser
 

@@ -23,6 +23,7 @@ from treadctl.console.words import Words
 from treadctl.ports import Clock
 from treadctl.prescription.frame import MachineFrame
 from treadctl.records.store import Records
+from treadctl.reports.work import Workshop
 
 HERE: Final = Path(__file__).parent
 ASSETS: Final = HERE / "static"
@@ -43,6 +44,8 @@ class Context:
     pages: Environment
     frame: MachineFrame
     holds: Holds
+    workshop: Workshop
+    orders: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # of files: job id to name, media type, and whose session ordered it
     rendered: dict[str, Any] = field(default_factory=dict)  # the newest state as it goes to every watcher
     house: House = field(default_factory=House)
 

@@ -31,6 +31,7 @@ from treadctl.records.importing import Importer
 from treadctl.records.importing.intake import Intake
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault, make_key
+from treadctl.reports.work import Workshop
 
 LOG: Final = logging.getLogger("treadctl.console")
 EXIT_INPUT: Final = 2
@@ -55,7 +56,8 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
         # What the kiosk asks may count as local; the daemon looks at the user behind the socket as well, and takes a desk for remote whatever it claims.
         link = DaemonLink(dial or Path(settings.socket), origin=Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE)
         accounts = Accounts(records, door, settings.idle, utc_now, time.monotonic)
-        yield Context(settings, door, link, records, accounts, words, time.monotonic, utc_now, environment(words), frame, Holds(time.monotonic))
+        pages, holds, workshop = environment(words), Holds(time.monotonic), Workshop(time.monotonic)
+        yield Context(settings, door, link, records, accounts, words, time.monotonic, utc_now, pages, frame, holds, workshop)
     finally:
         await records.close()
 

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, sessions, trends, users
+from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, reporting, sessions, trends, users
 from treadctl.console.context import ASSETS, Context
 from treadctl.console.guard import Guard
 from treadctl.console.pages import RELEASE, page
@@ -21,7 +21,7 @@ from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
 from treadctl.console.settings import Door
 from treadctl.errors import TreadctlError
 
-MODULES: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, protocols, prescriptions, prescriptions_api, users)
+MODULES: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, protocols, prescriptions, prescriptions_api, users, reporting)
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -30,7 +30,7 @@ def create_app(context: Context) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with context.link.running():
+        async with context.link.running(), context.workshop:
             yield
 
     app = FastAPI(

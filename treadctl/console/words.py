@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -31,15 +32,20 @@ def languages() -> tuple[str, ...]:
     return ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 
 
-def catalogue(language: str) -> NullTranslations:
-    """The texts of a language. Raises TreadctlError(bad_value) where there is none."""
+def catalogue(language: str) -> Catalog | None:
+    """The texts of a language, None for English. Raises TreadctlError(bad_value) where there are none."""
     if language == "en":
-        return NullTranslations()
+        return None
     path = FOLDER / f"{language}.po"
     if not path.is_file():
         raise TreadctlError("bad_value", "language", f"{language!r}; there are {', '.join(languages())}")
     with path.open("rb") as source:
-        texts = read_po(source, locale=language)
+        return read_po(source, locale=language)
+
+
+def _translations(texts: Catalog | None) -> NullTranslations:
+    if texts is None:
+        return NullTranslations()
     packed = io.BytesIO()
     write_mo(packed, texts)
     packed.seek(0)
@@ -50,15 +56,13 @@ class Words:
     """How this clinic reads."""
 
     def __init__(self, language: str = "en", units: Units = Units.KMH, zone: str = "UTC") -> None:
-        self.language = language
-        self.units = units
-        self.zone = ZoneInfo(zone)
-        self.translations = catalogue(language)
+        self.become(language, units, zone)
 
     def become(self, language: str, units: Units, zone: str) -> None:
         """Read differently from now on, in every page that holds this. Raises TreadctlError(bad_value) for a language there are no texts of."""
-        if language != self.language:
-            self.translations = catalogue(language)
+        texts = catalogue(language)
+        self.translations = _translations(texts)
+        self._texts = {str(message.id): str(message.string) for message in texts or () if message.id and message.string}
         self.language, self.units, self.zone = language, units, ZoneInfo(zone)
 
     def say(self, text: str) -> str:
@@ -72,6 +76,10 @@ class Words:
     def language_name(self, language: str) -> str:
         """As its own speakers call it."""
         return Locale.parse(language).get_display_name() or language
+
+    def texts(self) -> dict[str, str]:
+        """Every text with its translation, fit to be sent to another process."""
+        return dict(self._texts)
 
     def number(self, value: float | None, digits: int = 1) -> str:
         """With so many decimals, as the language writes them."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from treadctl.cli.paths import shipped
+from treadctl.config.paths import shipped
 from treadctl.core.program import Program
 from treadctl.prescription import REFERENCE, Profile, compile_program
 from treadctl.prescription.profile import profile_of
