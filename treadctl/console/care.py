@@ -19,6 +19,7 @@ from treadctl.console.problems import Problem
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.errors import TreadctlError
+from treadctl.prescription.defaults import SCREENING_DAYS
 from treadctl.prescription.rules import ROWS, Kind, authority_of, may_set_aside
 from treadctl.prescription.words import Authority, Rule
 from treadctl.records.model import Measure, Role, User
@@ -32,7 +33,7 @@ QUESTIONS: Final = {
     "knee_problem": (_("Trouble of a knee?"), _("Yes: walking only, and pain is asked about.")),
     "beta_blocker": (_("Is a beta-blocker taken?"), _("Yes: no limit of heart rate follows from age; exertion is asked about.")),
 }
-LEAST_REASON: Final = 10
+LEAST_REASON, MOST_REASON = 10, 500  # the longest fits on a line of the person file as the daemon takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ async def _screening(
     signer = who.user.name or who.user.login if who.user is not None else ""
     return page(
         request, "screening.html", who=who, status=status, message=message, person=person, questions=QUESTIONS, given=given, earlier=earlier, signer=signer,
-        today=context.words.day(context.now()),
+        today=context.words.day(context.now()), days=SCREENING_DAYS,
     )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ async def set_aside(
     """Set a rule aside for one person, by name and with the reason."""
     user, name = acting(context, who, Command.OVERRIDE)
     try:
-        await _set_aside(context, who, person_id, rule, reason.replace("\r\n", "\n").strip(), user.role, name)
+        await _set_aside(context, who, person_id, rule, " ".join(reason.split()), user.role, name)
     except (TreadctlError, Problem) as error:
         message, status = refusal(context, error)
         return await _overrides(request, context, who, person_id, {"rule": rule, "reason": reason}, message, status)
@@ -138,6 +139,8 @@ async def _set_aside(context: Context, who: Visitor, person_id: str, rule: str, 
         raise Problem(403, "Not allowed", say(_("This rule may be set aside by: {who}.")).format(who=say(authority.value)), "not_allowed")
     if len(reason) < LEAST_REASON:
         raise Problem(422, "No reason", say(_("Write the reason in a sentence: it goes into the record and into each session.")), "no_reason")
+    if len(reason) > MOST_REASON or not reason.isprintable():
+        raise Problem(422, "Too long", say(_("At most {count} letters, and only such as can be seen.")).format(count=MOST_REASON), "bad_reason")
     if any(one.rule == rule for one in await context.records.overrides.in_force(person_id)):
         raise Problem(409, "Already", say(_("This rule is set aside already. Withdraw that first, then give the new reason.")), "already")
     override_of(rule, name if len(name) > 1 else f"{name}.", role.value, reason)

@@ -18,6 +18,7 @@ from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Person
+from treadctl.records.people import new_pseudonym
 
 ROUTES: Final = APIRouter(include_in_schema=False)
 SHOWN: Final = 50
@@ -58,15 +59,16 @@ async def add(request: Request, context: Ctx, who: Checked) -> Response:
 
 
 async def _add(context: Context, who: Visitor, entries: dict[str, str]) -> str:
+    """The id of the new person. The id is chosen before they are added, under the key of this form: of two sendings the second finds the first's."""
     facts = facts_of(entries, context.words, None if context.allows(who, Command.PRESCRIBE) else "")
-    key, login = entries.get("once", ""), who.user.login if who.user is not None else ""
-    kept = await context.records.answers.find(login, f"person-{key}") if key else None
-    if kept is not None:
-        return kept.answer
-    person = await context.records.people.add(who.actor, facts=facts, name=entries["name"] or None, note=entries["note"])
-    if key:
-        await context.records.answers.keep(login, f"person-{key}", "", person.id)
-    return person.id
+    people, chosen = context.records.people, new_pseudonym()
+    kept = (await context.records.answers.keep(who.actor.login, f"person {once(entries)}", "", chosen)).answer
+    try:
+        return (await people.add(who.actor, facts=facts, name=entries["name"] or None, note=entries["note"], person_id=kept)).id
+    except TreadctlError as error:
+        if error.kind.name == "record_exists" and kept != chosen:
+            return kept
+        raise
 
 
 @ROUTES.get("/people/{person_id}")

@@ -13,7 +13,7 @@ from treadctl.console.facts_form import EXPERIENCES, FIELDS, entries_of
 from treadctl.console.kiosk import Today, today
 from treadctl.console.prescribing import BACKWARD, Known, person_text
 from treadctl.console.session_rows import row_of
-from treadctl.console.trends import FIGURES, Figure, value_of
+from treadctl.console.trends import FIGURES, Figure, unit_of, value_of
 from treadctl.console.view import _
 from treadctl.console.words import NONE
 from treadctl.errors import TreadctlError
@@ -117,7 +117,6 @@ def _newest(measures: tuple[MeasureRecord, ...]) -> list[MeasureRecord]:
 def _cards(context: Context, heads: tuple[SessionHead, ...], measures: tuple[MeasureRecord, ...]) -> list[Card]:
     words, cards = context.words, []
     for figure in FIGURES:
-        unit = words.say(figure.unit) if figure.unit else words.units.value
         value, day = NONE, ""
         if figure.measure is not None:
             mine = [record for record in measures if record.measure is figure.measure]
@@ -128,7 +127,7 @@ def _cards(context: Context, heads: tuple[SessionHead, ...], measures: tuple[Mea
             found = next(((number, head) for number, head in known if number is not None), None)
             if found is not None:
                 value, day = words.number(found[0], figure.digits), words.day(found[1].started_at)
-        cards.append(Card(figure, unit, value, day))
+        cards.append(Card(figure, unit_of(figure, words), value, day))
     return cards
 
 

@@ -26,7 +26,10 @@ MOST_PAGES: Final = 10  # of 500: the newest 5,000 sessions, more than twenty ye
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `fields` of a session's summary are added up and multiplied by `scale`, or it is a measure. No unit: the clinic's unit of speed."""
+    """One figure. `fields` of a session's summary are added up and multiplied by `scale`, or it is a measure. `low` and `high` are the ends of its axis.
+
+    No unit: the clinic's unit of speed, but for what is counted.
+    """
 
     id: str
     title: str
@@ -36,6 +39,8 @@ class Figure:
     scale: float = 1.0
     measure: Measure | None = None
     hint: str = ""
+    low: float | None = 0.0
+    high: float | None = None
 
 
 FIGURES: Final = (
@@ -44,11 +49,11 @@ FIGURES: Final = (
     Figure("rails", _("Rail reliance"), _("% of body weight"), 1, ("rail_load_percent",), hint=_("mean load on both rails; less is more on the feet")),
     Figure("symmetry", _("Left–right difference"), "%", 0, ("asymmetry_percent",), hint=_("of the load on the rails; less is more even")),
     Figure("events", _("Imbalance events"), "", 0, ("imbalance_events", "unsteady_events"), hint=_("lost balance or unsteady, in a session")),
-    Figure("dizziness", _("Dizziness"), "0–10", 0, ("max_dizziness",), hint=_("highest answer")),
-    Figure("rpe", _("Exertion"), "6–20", 0, ("max_rpe",), hint=_("highest answer")),
-    Figure("heart", _("Heart rate"), "1/min", 0, ("max_heart_rate_per_min",), hint=_("highest; reads low under a grip")),
+    Figure("dizziness", _("Dizziness"), "0–10", 0, ("max_dizziness",), hint=_("highest answer"), high=10.0),
+    Figure("rpe", _("Exertion"), "6–20", 0, ("max_rpe",), hint=_("highest answer"), low=6.0, high=20.0),
+    Figure("heart", _("Heart rate"), "1/min", 0, ("max_heart_rate_per_min",), hint=_("highest; reads low under a grip"), low=40.0),
     Figure("walk_3m", _("3-m backward walk"), "s", 1, measure=Measure.BACKWARD_WALK_3M_S, hint=_("less is quicker")),
-    Figure("abc", _("ABC balance confidence"), "0–100", 0, measure=Measure.ABC_PERCENT, hint=_("more is surer")),
+    Figure("abc", _("ABC balance confidence"), "0–100", 0, measure=Measure.ABC_PERCENT, hint=_("more is surer"), high=100.0),
 )
 COUNTED: Final = frozenset({"events"})
 
@@ -60,6 +65,8 @@ class Trend(BaseModel):
     title: str
     unit: str
     digits: int
+    low: float | None
+    high: float | None
     t: list[float]
     v: list[float]
 
@@ -114,5 +121,12 @@ def _trend(figure: Figure, heads: list[SessionHead], measures: Iterable[MeasureR
         noon = time(12, 0, tzinfo=words.zone)
         points = [(datetime.combine(m.day, noon).timestamp(), m.value) for m in measures if m.measure is figure.measure]
     known = [(at, round(value, 3)) for at, value in points if value is not None]
-    unit = "" if figure.id in COUNTED else words.say(figure.unit) if figure.unit else words.units.value
-    return Trend(id=figure.id, title=words.say(figure.title), unit=unit, digits=figure.digits, t=[at for at, _v in known], v=[v for _at, v in known])
+    return Trend(
+        id=figure.id, title=words.say(figure.title), unit=unit_of(figure, words), digits=figure.digits, low=figure.low, high=figure.high,
+        t=[at for at, _v in known], v=[v for _at, v in known],
+    )  # fmt: skip
+
+
+def unit_of(figure: Figure, words: Words) -> str:
+    """Its unit, as the clinic reads it; the empty text for what is counted."""
+    return "" if figure.id in COUNTED else words.say(figure.unit) if figure.unit else words.units.value

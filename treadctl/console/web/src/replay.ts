@@ -33,31 +33,48 @@ export async function replays(): Promise<void> {
 /** Speed above, rails below, on one clock. */
 function pair(place: HTMLElement, found: Drawing, track: Track, words: DOMStringMap, text: (t: number) => string, marks: Mark[], key: string): [uPlot, uPlot] {
   const { band, line, soft, accent, ink } = inks();
-  const x = axis({ values: (_, ticks) => ticks.map(text), space: 60, size: 28 });
+  const x = axis({ values: (_, ticks) => ticks.map(text), space: 64, size: 28, incrs: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200] });
+  const legend = { show: false };
   const hooks = { draw: [(plot: uPlot) => markers(plot, marks)] };
   const cursor: uPlot.Cursor = { y: false, drag: { setScale: false, x: false, y: false }, sync: { key } };
   const scales: uPlot.Scales = { x: { time: false }, y: { range: (_, _low, high) => [0, Math.max(high, 1) * 1.08] } };
   const speed = draw(
     place, 220,
     {
-      scales, cursor, hooks, axes: [x, axis({ size: 56, label: found.unit, labelSize: 22 })], legend: { show: true, live: false },
+      scales, cursor, hooks, axes: [x, axis({ size: 56, label: found.unit, labelSize: 22 })], legend,
       series: [
-        {}, { stroke: "transparent", label: "" }, { stroke: "transparent", label: "" },
-        { stroke: soft, width: 1.5, dash: [6, 4], label: words["commanded"] ?? "" }, { stroke: line, width: 2.5, label: words["measured"] ?? "" },
+        {}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } },
+        { stroke: soft, width: 1.5, dash: [6, 4], points: { show: false } }, { stroke: line, width: 2.5, points: { show: false } },
       ],
       bands: [{ series: [2, 1], fill: band }],
     },
     [track.t, track.low, track.high, track.commanded, track.measured],
   );
+  keys(place, [["line", words["measured"]], ["soft dashed", words["commanded"]], ["band", words["plan"]]]);
   const rails = draw(
     place, 140,
     {
-      scales, cursor, hooks, axes: [x, axis({ size: 56, label: "%", labelSize: 22 })], legend: { show: true, live: false },
-      series: [{}, { stroke: accent, width: 2, label: words["left"] ?? "" }, { stroke: ink, width: 2, dash: [2, 3], label: words["right"] ?? "" }],
+      scales, cursor, hooks, axes: [x, axis({ size: 56, label: "%", labelSize: 22 })], legend,
+      series: [{}, { stroke: accent, width: 2, points: { show: false } }, { stroke: ink, width: 2, dash: [3, 3], points: { show: false } }],
     },
     [track.t, track.left, track.right],
   );
+  keys(place, [["accent", words["left"]], ["ink dashed", words["right"]]]);
   return [speed, rails];
+}
+
+/** What each line means. */
+function keys(place: HTMLElement, entries: [string, string | undefined][]): void {
+  const list = document.createElement("p");
+  list.className = "keys";
+  for (const [look, text] of entries) {
+    const sample = document.createElement("i");
+    sample.className = look;
+    const entry = document.createElement("span");
+    entry.append(sample, text ?? "");
+    list.append(entry);
+  }
+  place.append(list);
 }
 
 /** Upright lines: a stop thick, anything else thin. */

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { axis, draw, inks, read } from "./drawing";
 
-interface Trend { id: string; title: string; unit: string; digits: number; t: number[]; v: number[] }
+interface Trend { id: string; title: string; unit: string; digits: number; low: number | null; high: number | null; t: number[]; v: number[] }
 interface Trends { language: string; zone: string; figures: Trend[]; sessions: number }
 
 /** Draw every [data-trend] of the page. */
@@ -27,7 +27,7 @@ function ends(values: number[]): [number, number] {
 }
 
 function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number], found: Trends): void {
-  const { line, ink } = inks();
+  const { line } = inks();
   const short = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, day: "numeric", month: "short" });
   const year = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, month: "short", year: "2-digit" });
   const whole = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, dateStyle: "medium" });
@@ -48,12 +48,12 @@ function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number]
     {
       legend: { show: false },
       cursor: { y: false, points: { size: 9 }, drag: { setScale: false, x: false, y: false } },
-      scales: { x: { time: false, range: () => [first - margin, last + margin] }, y: { range: (_, from, to) => [Math.min(0, from), Math.max(to, figure.digits > 0 ? to : 1) * 1.1 || 1] } },
+      scales: { x: { time: false, range: () => [first - margin, last + margin] }, y: { range: (_, from, to) => [figure.low ?? Math.min(0, from), figure.high ?? (Math.max(to, figure.digits > 0 ? 0.1 : 1) * 1.1)] } },
       axes: [
         axis({ values: (_, ticks) => ticks.map((tick) => (long ? year : short).format(tick * 1000)), incrs: [1, 2, 7, 14, 30, 61, 91, 182, 365, 730].map((days) => days * 86400), space: 70, size: 28, gap: 2 }),
         axis({ size: 44, space: 36, gap: 2, incrs: figure.digits === 0 ? [1, 2, 5, 10, 20, 50, 100] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] }),
       ],
-      series: [{}, { stroke: line, width: 2, points: { show: few, size: 6, stroke: line, fill: ink } }],
+      series: [{}, { stroke: line, width: 1.5, points: { show: few, size: 5, stroke: line, fill: line } }],
       hooks: {
         setCursor: [(plot) => {
           const index = plot.cursor.idx;
