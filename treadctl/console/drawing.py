@@ -100,7 +100,8 @@ def plan_shown(draft: Draft, frame: MachineFrame, words: Words) -> dict[str, Any
         "speed": [round(corner.speed_mps * per_mps, 4) for corner in shown.corners],
         "stop_m": [round(corner.stop_m, 3) for corner in shown.corners],
         "stretches": [
-            {"path": list(path_of(f"text > {row.place}")), "block": row.segment.block.value, "label": row.segment.label, "from_s": row.starts_s, "to_s": row.ends_s}
+            {"path": list(path_of(f"text > {row.place}")), "block": row.segment.block.value, "label": row.segment.label,
+             "from_s": row.starts_s, "to_s": row.ends_s}
             for row in shown.rows
         ],
         "limits": _lines(shown, words),
