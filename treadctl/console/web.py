@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, kiosk, machine, prescriptions, prescriptions_api, protocols
+from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, sessions, trends
 from treadctl.console.context import ASSETS, Context
 from treadctl.console.guard import Guard
 from treadctl.console.pages import RELEASE, page
@@ -37,7 +37,10 @@ def create_app(context: Context) -> FastAPI:
         responses={"4XX": {"description": "A refusal, with what to do.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.state.context = context
-    for routes in (machine.ROUTES, access.ROUTES, kiosk.ROUTES, protocols.ROUTES, prescriptions.ROUTES, prescriptions_api.ROUTES):
+    for routes in (
+        machine.ROUTES, access.ROUTES, kiosk.ROUTES, people.ROUTES, care.ROUTES, leaving.ROUTES, trends.ROUTES, sessions.ROUTES, protocols.ROUTES,
+        prescriptions.ROUTES, prescriptions_api.ROUTES,
+    ):  # fmt: skip
         app.include_router(routes)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
     app.add_exception_handler(Problem, _refuse)

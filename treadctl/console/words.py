@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
@@ -99,7 +99,11 @@ class Words:
 
     def day(self, at: datetime | None) -> str:
         """The date on the clinic's clock."""
-        return NONE if at is None else str(format_date(self.local(at).date(), "medium", locale=self.language))
+        return NONE if at is None else self.calendar(self.local(at).date())
+
+    def calendar(self, day: date) -> str:
+        """A date that is no instant."""
+        return str(format_date(day, "medium", locale=self.language))
 
     def today(self, now: datetime | None = None) -> datetime:
         """The first instant of the day that `now` lies in, on the clinic's clock, as UTC."""
