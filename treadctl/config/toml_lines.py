@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 Trail = tuple[str | int, ...]
-_LONGEST: Final = 400  # lines that one value may take
+_CLOSING: Final = {'"""': '"""', "'''": "'''", "[": "]", "{": "}"}
+_TRIES: Final = 30  # ends looked at for one value
 _PART: Final = re.compile(r"^(?P<name>.*?)(?P<positions>(\[\d+\])*)$", re.DOTALL)
 
 
@@ -82,14 +83,25 @@ def _walk(lines: list[str]) -> Iterator[Statement]:
 
 def _end(lines: list[str], start: int) -> int | None:
     """The line after the value that begins at `start`; None where nothing that begins there is TOML."""
-    if "=" not in lines[start]:
+    _, equals, value = lines[start].partition("=")
+    if not equals:
         return None
-    for end in range(start + 1, min(start + 1 + _LONGEST, len(lines) + 1)):
-        if parsed("\n".join(lines[start:end])) is not None:
-            return end
-        if end == start + 1 and not any(mark in lines[start] for mark in ('"""', "'''", "[", "{")):
-            return None  # no value of several lines begins here
-    return None
+    if _says_one(lines, start, start + 1):
+        return start + 1
+    closing = next((_CLOSING[mark] for mark in _CLOSING if value.lstrip().startswith(mark)), None)
+    if closing is None:
+        return None
+    # Most often the mark that closes begins a line; a list in a list has others too.
+    holding = [n for n in range(start + 1, len(lines)) if closing in lines[n]]
+    beginning = [n for n in holding if lines[n].lstrip().startswith(closing)]
+    ends = (n + 1 for n in (*beginning[:_TRIES], *holding[:_TRIES]))
+    return next((end for end in ends if _says_one(lines, start, end)), None)
+
+
+def _says_one(lines: list[str], start: int, end: int) -> bool:
+    """Whether these lines are one assignment, whole and alone."""
+    table = parsed("\n".join(lines[start:end]))
+    return table is not None and len(table) == 1
 
 
 def parsed(text: str) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from treadctl.console.view import _
 from treadctl.core.limits import Limits
 from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import MAX_LINE
+from treadctl.ipc.shape import MAX_ITEMS, MAX_TEXT
 from treadctl.prescription.compile import Breach, PlacedSegment, breaches, flatten
 from treadctl.prescription.frame import MachineFrame
 from treadctl.prescription.person import Person, person_caps
@@ -31,7 +32,6 @@ from treadctl.prescription.rules import authority_of
 from treadctl.prescription.words import NO_CAP, Authority, Cap, limits_of
 
 LONGEST: Final = 200_000  # signs; the records keep no longer text
-LONGEST_LINE: Final = 1000  # signs, as the daemon takes them
 ROOM: Final = MAX_LINE - 8 * 1024  # bytes of an ARM request that a profile may take; the rest is the person's
 MOST: Final = 60  # findings shown
 PLACE: Final = re.compile(r"\b(?:warm_up|main|cool_down)\[\d+\](?:\.parts\[\d+\])?")
@@ -153,8 +153,8 @@ def _hygiene(text: str) -> Iterator[Finding]:
         yield Finding(Weight.WRONG, f"The text has {len(text)} signs; {LONGEST} can be kept.", _("Write repeated stretches as rounds or steps."))
         return
     for number, line in enumerate(split_lines(text), 1):
-        if len(line) > LONGEST_LINE:
-            yield Finding(Weight.WRONG, f"The line has {len(line)} signs; {LONGEST_LINE} are taken.", _("Break it, or shorten it."), line=number)
+        if len(line) > MAX_TEXT:
+            yield Finding(Weight.WRONG, f"The line has {len(line)} signs; {MAX_TEXT} are taken.", _("Break it, or shorten it."), line=number)
         strange = next((sign for sign in line if not (sign.isprintable() or sign == "\t")), None)
         if strange is not None:
             column = line.index(strange) + 1
@@ -164,6 +164,10 @@ def _hygiene(text: str) -> Iterator[Finding]:
 def _too_large(text: str) -> Iterator[Finding]:
     """The text goes to the machine in one request, line by line in quotes."""
     size = len(text.encode("utf-8")) + text.count('"') + text.count("\\") + 4 * text.count("\n")
+    lines = text.count("\n") + 1
+    if lines > MAX_ITEMS:
+        sentence = f"The text has {lines} lines; {MAX_ITEMS} can go to the machine."
+        yield Finding(Weight.FORBIDDEN, sentence, _("Write repeated stretches as rounds or steps, or each in one line."), whose="machine")
     if size > ROOM:
         sentence = f"As it goes to the machine the text takes {size} bytes; {ROOM} are taken."
         yield Finding(Weight.FORBIDDEN, sentence, _("Write repeated stretches as rounds or steps, or shorten the notes."), whose="machine")

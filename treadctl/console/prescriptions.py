@@ -31,6 +31,14 @@ Number = Annotated[int | None, Query(ge=1, le=2**53)]
 Do = Annotated[str, Form(max_length=20)]
 
 
+@ROUTES.get("/prescriptions/new")
+async def begin(context: Ctx, who: Whom, person: Annotated[str, Query(max_length=64)]) -> Response:
+    """Where prescribing for a person begins."""
+    context.demand(who, Command.PRESCRIBE)
+    known = await context.records.people.get(person)
+    return RedirectResponse(f"/people/{known.id}/prescriptions", status_code=303)
+
+
 @ROUTES.get("/people/{person_id}/prescriptions")
 async def of_person(person_id: str, request: Request, context: Ctx, who: Whom) -> Response:
     """What is prescribed for a person, and what could be."""
