@@ -107,7 +107,7 @@ class Guard:
         async def instead(message: Message) -> None:
             # What reads the body may take our exception for a body that is broken: then its answer is not the one that is given.
             nonlocal answered
-            if patient.problem is None:
+            if answered or patient.problem is None:
                 answered = answered or message["type"] == "http.response.start"
                 await headed(message)
 
