@@ -54,6 +54,7 @@ class DaemonLink:
         self._moment = Moment(0, up=False, detail="the daemon has not been heard yet", received_s=clock())
         self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT_EVENTS)
         self._event_number = 0
+        self.heard: list[Callable[[Event], None]] = []  # told each event once, in order; must not raise
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -131,3 +132,5 @@ class DaemonLink:
         else:
             self._event_number += 1
             self._events.append((self._event_number, message))
+            for hear in self.heard:
+                hear(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,15 +13,14 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, kiosk, machine, users
+from treadctl.console import access, kiosk, machine, service, users
 from treadctl.console.context import ASSETS, Context
-from treadctl.console.guard import Guard
+from treadctl.console.guard import LOOPBACK, Guard
+from treadctl.console.metrics import Measured
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
 from treadctl.console.settings import Door
 from treadctl.errors import TreadctlError
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def create_app(context: Context) -> FastAPI:
@@ -37,7 +36,8 @@ def create_app(context: Context) -> FastAPI:
         responses={"4XX": {"description": "A refusal, with what to do.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.state.context = context
-    for routes in (machine.ROUTES, access.ROUTES, kiosk.ROUTES, users.ROUTES):
+    context.link.heard.append(context.metrics.hear)
+    for routes in (machine.ROUTES, access.ROUTES, kiosk.ROUTES, users.ROUTES, service.ROUTES):
         app.include_router(routes)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
     app.add_exception_handler(Problem, _refuse)
@@ -51,7 +51,7 @@ def guarded(app: FastAPI, context: Context) -> Guard:
     """The application as it is served."""
     listener = context.settings.door(context.door)
     names = LOOPBACK if context.door is Door.KIOSK else LOOPBACK | {name.lower() for name in (*listener.names, listener.host)}
-    return Guard(app, names, clock=context.clock)
+    return Guard(Measured(app, context.metrics, context.clock), names, clock=context.clock)
 
 
 def _wants_page(request: Request) -> bool:
