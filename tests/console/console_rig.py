@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from treadctl.console.settings import Door, Settings
 from treadctl.console.web import create_app, guarded
 from treadctl.console.words import Words
 from treadctl.core.messages import Origin, RequestKind
+from treadctl.errors import TreadctlError
 from treadctl.ipc.memory import memory_dial
 from treadctl.ipc.messages import ReceivedRequest
 from treadctl.ipc.server import ControlServer
@@ -84,6 +85,18 @@ class Machine:
             channels=(ChannelView("cord_a", True, 0.01, "good"),), journal=JournalView(ok=True),
         )  # fmt: skip
         self.server = ControlServer(None, self.take, lambda: self.shown, clock=clock, release="test")
+        self.away = False
+
+    async def dial(self, factory: Callable[[], asyncio.Protocol]) -> Any:  # noqa: ANN401 - as memory_dial has it
+        """Reach it, unless it is away."""
+        if self.away:
+            raise TreadctlError("no_daemon", "control socket", "gone")
+        return await memory_dial(self.server)(factory)
+
+    async def leave(self) -> None:
+        """It ends, and does not come back."""
+        self.away = True
+        await self.server.close()
 
     def take(self, request: ReceivedRequest) -> None:
         self.asked.append(request)
@@ -182,7 +195,7 @@ async def records(tmp_path: Path, machine: Machine) -> AsyncIterator[Records]:
 async def _door(records: Records, machine: Machine, door: Door) -> AsyncIterator[Browser]:
     settings = Settings.model_validate({"format": 1})
     origin = Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE
-    link = DaemonLink(memory_dial(machine.server), origin=origin, clock=machine.clock)
+    link = DaemonLink(machine.dial, origin=origin, clock=machine.clock)
     accounts = Accounts(records, door, settings.idle, machine.clock.wall, machine.clock, QUICK)
     words = Words()
     context = Context(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console_rig import NOW, PASSWORD, PIN, QUICK, Browser, Clock, Machine, _door
+from console_rig import NOW, PASSWORD, PIN, QUICK, Browser, Clock, Machine, _door, walker
 
 from treadctl.console.accounts import Accounts
 from treadctl.console.ages import KEPT, Ages
@@ -395,3 +395,15 @@ async def test_a_client_that_stalls_half_way_is_let_go_and_has_changed_nothing(d
     await guard(scope, receive, send)
     assert [message.get("status") for message in sent if message["type"] == "http.response.start"] == [408]
     assert await records.settings.get("house") is None
+
+
+# --- who is not signed on -----------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_form_shows_a_stranger_nobody(kiosk: Browser, desk: Browser, records: Records) -> None:
+    person, revision = await walker(records)
+    for browser in (kiosk, desk):
+        answer = await browser.client.post(f"/walk/{person.id}/arm", data={"revision": str(revision.id)})
+        assert answer.status_code == 401
+        assert "Sample" not in answer.text
+        assert "Backward" not in answer.text

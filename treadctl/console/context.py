@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from treadctl.console.accounts import Accounts, Visitor
 from treadctl.console.holds import Holds
 from treadctl.console.house import House
 from treadctl.console.link import DaemonLink
+from treadctl.console.metrics import Metrics
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Command, may, why_not
 from treadctl.console.settings import Door, Settings
@@ -27,6 +28,15 @@ from treadctl.reports.work import Workshop
 
 HERE: Final = Path(__file__).parent
 ASSETS: Final = HERE / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the importer has still to read. `trouble` is a sentence, empty where there is none."""
+
+    waiting_bytes: int
+    imported_at: datetime | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Context:
     orders: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # of files: job id to name, media type, and whose session ordered it
     rendered: dict[str, Any] = field(default_factory=dict)  # the newest state as it goes to every watcher
     house: House = field(default_factory=House)
+    metrics: Metrics = field(default_factory=Metrics)
+    backlog: Callable[[], Awaitable[Backlog]] | None = None  # of the importer, where it runs in this process
 
     @property
     def clinic(self) -> str:

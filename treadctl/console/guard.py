@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 STOP_PATHS: Final = frozenset({"/stop", "/api/v1/stop"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY: Final = 512 * 1024  # a profile of 500 stretches is some 100 kB
@@ -107,7 +108,7 @@ class Guard:
         async def instead(message: Message) -> None:
             # What reads the body may take our exception for a body that is broken: then its answer is not the one that is given.
             nonlocal answered
-            if patient.problem is None:
+            if answered or patient.problem is None:
                 answered = answered or message["type"] == "http.response.start"
                 await headed(message)
 
@@ -120,7 +121,7 @@ class Guard:
             await _answer(patient.problem, headed)
 
     def _wrong(self, scope: Scope, headers: dict[str, str]) -> Problem | None:
-        if _host(headers.get("host", "")) not in self._names:
+        if host_of(headers.get("host", "")) not in self._names:
             return Problem(421, "Unknown host", "This console is not reached by that name. Use the address it printed, or add the name to console.toml.")
         client = (scope.get("client") or ("unknown",))[0]
         if not self._rates.takes(client):
@@ -180,7 +181,7 @@ async def _answer(problem: Problem, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _host(value: str) -> str:
+def host_of(value: str) -> str:
     """The name in a Host header, its port left off."""
     if value.startswith("["):
         return value[1:].partition("]")[0].lower()

@@ -102,6 +102,7 @@ async def arm_form(
     cord_clipped: Annotated[bool, Form()] = False, shoes: Annotated[bool, Form()] = False, clear_zone: Annotated[bool, Form()] = False,
 ) -> Response:  # fmt: skip
     """Arm without scripts: the checklist as a form. Starting then needs the held button, or the command line at the machine."""
+    context.demand(who, Command.ARM)  # before the page is made again with the reason: it shows whom it is for
     try:
         await _arm(context, who, Arm(person_id=person_id, revision_id=revision, cord_clipped=cord_clipped, shoes=shoes, clear_zone=clear_zone))
     except (TreadctlError, Problem) as error:

@@ -56,6 +56,7 @@ class DaemonLink:
         self._track: deque[tuple[float, float | None]] = deque(maxlen=KEPT_TRACK)
         self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT_EVENTS)
         self._event_number = 0
+        self.heard: list[Callable[[Event], None]] = []  # told each event once, in order; must not raise
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -139,6 +140,8 @@ class DaemonLink:
         else:
             self._event_number += 1
             self._events.append((self._event_number, message))
+            for hear in self.heard:
+                hear(message)
 
     def _follow_track(self, snapshot: Snapshot) -> None:
         """A program that begins anew begins a new track; one that stands still adds nothing."""

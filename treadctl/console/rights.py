@@ -56,6 +56,7 @@ class Command(StrEnum):
     MANAGE_USERS = "manage_users"
     SETTINGS = "settings"
     OWN_SECRETS = "own_secrets"
+    METRICS = "metrics"
 
 
 class Situation(StrEnum):
@@ -140,6 +141,7 @@ TABLE: Final = (
     Right(Command.MANAGE_USERS, _ADMIN, _DESK, _ALWAYS),
     Right(Command.SETTINGS, _ADMIN, _DESK, _ALWAYS),
     Right(Command.OWN_SECRETS, _SIGNED_ON, _DESK, _ALWAYS),
+    Right(Command.METRICS, _SERVICE, _DESK, _ALWAYS),
 )
 
 

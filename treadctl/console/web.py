@@ -13,16 +13,31 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, reporting, sessions, trends, users
+from treadctl.console import (
+    access,
+    care,
+    kiosk,
+    leaving,
+    machine,
+    people,
+    prescriptions,
+    prescriptions_api,
+    protocols,
+    reporting,
+    service,
+    sessions,
+    trends,
+    users,
+)
 from treadctl.console.context import ASSETS, Context
-from treadctl.console.guard import Guard
+from treadctl.console.guard import LOOPBACK, Guard
+from treadctl.console.metrics import Measured
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
 from treadctl.console.settings import Door
 from treadctl.errors import TreadctlError
 
-MODULES: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, protocols, prescriptions, prescriptions_api, users, reporting)
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+MODULES: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, protocols, prescriptions, prescriptions_api, users, service, reporting)
 
 
 def create_app(context: Context) -> FastAPI:
@@ -38,6 +53,7 @@ def create_app(context: Context) -> FastAPI:
         responses={"4XX": {"description": "A refusal, with what to do.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.state.context = context
+    context.link.heard.append(context.metrics.hear)
     for module in MODULES:
         app.include_router(module.ROUTES)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
@@ -52,7 +68,7 @@ def guarded(app: FastAPI, context: Context) -> Guard:
     """The application as it is served."""
     listener = context.settings.door(context.door)
     names = LOOPBACK if context.door is Door.KIOSK else LOOPBACK | {name.lower() for name in (*listener.names, listener.host)}
-    return Guard(app, names, clock=context.clock)
+    return Guard(Measured(app, context.metrics, context.clock), names, clock=context.clock)
 
 
 def _wants_page(request: Request) -> bool:
