@@ -13,8 +13,8 @@ from treadctl.prescription.person import Screening
 from treadctl.prescription.rules import may_set_aside
 from treadctl.prescription.words import Rule
 from treadctl.records.audit import Actor
-from treadctl.records.importing import write_sessions
 from treadctl.records.model import Measure, Role, Series
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 
 DOCTOR = Actor("physician", "physician")

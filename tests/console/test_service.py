@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from treadctl.console.context import Backlog
 from treadctl.ipc.snapshot import CauseView, ChannelView, DriveView, EnableView, JournalView, LinkView, LoopView, VersionsView
-from treadctl.records.importing import write_proof_tests
 from treadctl.records.model import ProofTest, Role
+from treadctl.records.rows_in import write_proof_tests
 from treadctl.records.store import Records
 
 LINK = LinkView("rtu", exchanges=9990, timeouts=10, mismatches=2, crc_errors=3, late_replies=4, reconnects=1, round_trip_p50_s=0.0123, round_trip_max_s=0.0876)

@@ -16,8 +16,8 @@ from treadctl.console.plan_band import planned, speed_at, thinned, window
 from treadctl.console.session_view import drawing_of
 from treadctl.console.words import Words
 from treadctl.records.audit import Actor
-from treadctl.records.importing import write_sessions
 from treadctl.records.model import AnswerRecord, BlackBox, Measure, Outcome, PlannedStretch, Role, Series, Session, SessionEvent, StopRecord
+from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 
 DOCTOR = Actor("physician", "physician")

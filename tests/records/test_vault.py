@@ -104,7 +104,7 @@ def test_a_key_nowhere_to_be_put_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "mode", "said"), [(b"short", 0o600, "32 bytes"), (bytes(33), 0o600, "32 bytes"), (KEY, 0o640, "0600"), (KEY, 0o604, "0600")]
+    ("content", "mode", "said"), [(b"short", 0o600, "32 bytes"), (bytes(33), 0o600, "32 bytes"), (KEY, 0o660, "0600"), (KEY, 0o604, "0600")]
 )
 def test_a_file_that_is_no_key_or_no_secret_is_refused(tmp_path: Path, content: bytes, mode: int, said: str) -> None:
     path = tmp_path / "names.key"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
-UNITS = ("treadctld.service", "treadctl-telemetry.service", "treadctl.target")
+SERVICES = ("treadctld.service", "treadctl-telemetry.service", "treadctl-kiosk.service", "treadctl-console.service")
+UNITS = (*SERVICES, "treadctl.target")
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,7 +53,7 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     assert "treadctl" not in done.stderr
 
 
-@pytest.mark.parametrize(("unit", "limit"), [("treadctld.service", 1.0), ("treadctl-telemetry.service", 1.5)])
+@pytest.mark.parametrize(("unit", "limit"), [(unit, 1.0 if unit == "treadctld.service" else 1.5) for unit in SERVICES])
 def test_exposure_stays_within_its_limit(unit: str, limit: float) -> None:
     score = exposure(SYSTEMD / unit)
     print(f"exposure of {unit}: {score}")  # noqa: T201 - shown with -s
@@ -65,6 +66,7 @@ def test_exposure_stays_within_its_limit(unit: str, limit: float) -> None:
         ("treadctld.service", "treadctld-network.conf", 1.5),
         ("treadctld.service", "treadctld-simulated.conf", 1.5),
         ("treadctl-telemetry.service", "treadctl-telemetry-broker.conf", 1.5),
+        ("treadctl-console.service", "treadctl-console-network.conf", 1.5),
     ],
 )
 def test_drop_ins_open_no_more_than_they_need(tmp_path: Path, unit: str, drop_in: str, limit: float) -> None:
@@ -106,15 +108,44 @@ def test_network_process_has_no_device_and_comes_after_the_daemon() -> None:
     assert not {"CPUSchedulingPolicy", "LimitRTPRIO", "LimitMEMLOCK"} & unit.keys()
 
 
+def test_each_door_of_the_console_has_a_user_of_its_own_without_any_device() -> None:
+    users = []
+    for unit, door in (("treadctl-kiosk.service", "kiosk"), ("treadctl-console.service", "desk")):
+        found = settings(unit)
+        users += found["User"]
+        assert found["ExecStart"][0].endswith(f"--door {door}")
+        assert found["PrivateDevices"] == ["yes"]
+        assert found["SupplementaryGroups"] == ["treadctl"]
+        assert found["IPAddressAllow"] == ["localhost"]
+        assert not {"CPUSchedulingPolicy", "LimitRTPRIO", "LimitMEMLOCK"} & found.keys()
+    assert users == ["treadctl-kiosk", "treadctl-console"]
+    accounts = (SYSTEMD / "sysusers.d/treadctl.conf").read_text()
+    assert all(re.search(rf"(?m)^u\s+{user}\s", accounts) for user in users)
+
+
+def test_the_door_of_the_desks_is_remote_for_the_daemon_and_the_kiosk_is_not() -> None:
+    from treadctl.daemon.service import NETWORK_USERS
+
+    assert "treadctl-console" in NETWORK_USERS
+    assert "treadctl-kiosk" not in NETWORK_USERS
+
+
+def test_the_journal_may_be_read_by_the_console_and_by_nobody_else() -> None:
+    assert settings("treadctld.service")["UMask"] == ["0027"]
+    lines = (SYSTEMD / "tmpfiles.d/treadctl.conf").read_text().splitlines()
+    assert any(line.split() == ["d", "/var/lib/treadctl/journal", "2750", "treadctl", "treadctl-records", "-"] for line in lines)
+
+
 def test_daemon_does_not_need_the_network_process() -> None:
     for key in ("Requires", "Wants", "BindsTo", "After"):
-        assert "telemetry" not in " ".join(settings("treadctld.service").get(key, []))
+        needed = " ".join(settings("treadctld.service").get(key, []))
+        assert not {"telemetry", "console", "kiosk"} & set(needed.replace(".", " ").replace("-", " ").split())
 
 
 def test_modules_named_by_the_units_exist() -> None:
     import importlib.util
 
-    for unit in UNITS[:2]:
+    for unit in SERVICES:
         for value in settings(unit)["ExecStart"] + settings(unit).get("ExecStopPost", []):
             module = value.split(" -m ")[1].split()[0]
             assert importlib.util.find_spec(module) is not None, module

@@ -35,6 +35,7 @@ from treadctl.reports.work import Workshop
 
 LOG: Final = logging.getLogger("treadctl.console")
 EXIT_INPUT: Final = 2
+SHARED: Final = 0o660  # both doors, two users of one group, write one database
 
 
 def utc_now() -> datetime:
@@ -48,10 +49,11 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
     frame = frame_of(load_machine(Path(settings.machine)))
     words = Words(settings.language, settings.units, settings.zone)
     key = Path(settings.names_key) if settings.names_key is not None else None
-    records = await Records.open(settings.database, key)
+    records = await Records.open(settings.database, key, file_mode=SHARED)
     try:
         if key is not None and records.people.vault.locked and not (await records.people.search(size=1)).items:
-            await asyncio.to_thread(make_key, key)  # a new clinic: its names are locked with a key of its own, made before there is one
+            with suppress(TreadctlError):  # a new clinic has a key of its own before it has a name; the other door may be making it now
+                await asyncio.to_thread(make_key, key, SHARED & ~0o020)
             records.people.vault = await asyncio.to_thread(Vault.open, key)
         # What the kiosk asks may count as local; the daemon looks at the user behind the socket as well, and takes a desk for remote whatever it claims.
         link = DaemonLink(dial or Path(settings.socket), origin=Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE)

@@ -64,8 +64,8 @@ class Vault:
             return cls(None, str(path))
         except OSError as error:
             raise TreadctlError("names_locked", str(path), error.strerror or str(error)) from error
-        if mode & 0o077:
-            raise TreadctlError("names_locked", str(path), f"others may use the key: its mode is {mode:04o}, make it 0600")
+        if mode & 0o037:
+            raise TreadctlError("names_locked", str(path), f"others may use the key: its mode is {mode:04o}, make it 0600 or 0640")
         if len(key) != KEY_BYTES:
             raise TreadctlError("names_locked", str(path), f"a key is {KEY_BYTES} bytes")
         return cls(key, str(path))
@@ -109,16 +109,16 @@ class Vault:
         return frozenset(hmac.digest(self._word_key, word.encode(), hashlib.sha256)[:TOKEN_BYTES].hex() for word in words_of(text))
 
 
-def make_key(path: Path) -> None:
-    """A new random key in a new file of mode 0600, on disk when this returns. TC607 if there is a file: a key is never written over."""
+def make_key(path: Path, mode: int = 0o600) -> None:
+    """A new random key in a new file of this mode, on disk when this returns. TC607 if there is a file: a key is never written over."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
         raise TreadctlError("record_exists", str(path), "a key is never written over: what it sealed would be lost") from None
     except OSError as error:
         raise TreadctlError("names_locked", str(path), error.strerror or str(error)) from error
     with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, 0o600)
+        os.fchmod(handle, mode)
         file.write(secrets.token_bytes(KEY_BYTES))
         file.flush()
         os.fsync(handle)

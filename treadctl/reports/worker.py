@@ -40,7 +40,8 @@ _here = _Here()
 
 def begin(niceness: int, tell: Connection) -> None:
     """Make this process a worker: called once, in it."""
-    os.nice(niceness)
+    with suppress(OSError):  # a service may be forbidden to; it is then of low priority itself
+        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
