@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, care, kiosk, leaving, machine, people, sessions, trends
+from treadctl.console import access, care, kiosk, leaving, machine, people, reading, sessions, trends
 from treadctl.console.context import ASSETS, Context
 from treadctl.console.guard import Guard
 from treadctl.console.pages import RELEASE, page
@@ -21,6 +21,7 @@ from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
 from treadctl.console.settings import Door
 from treadctl.errors import TreadctlError
 
+PARTS: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, reading)
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -37,8 +38,8 @@ def create_app(context: Context) -> FastAPI:
         responses={"4XX": {"description": "A refusal, with what to do.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.state.context = context
-    for routes in (machine.ROUTES, access.ROUTES, kiosk.ROUTES, people.ROUTES, care.ROUTES, leaving.ROUTES, trends.ROUTES, sessions.ROUTES):
-        app.include_router(routes)
+    for part in PARTS:
+        app.include_router(part.ROUTES)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(TreadctlError, _refuse)
