@@ -29,7 +29,7 @@ function ends(values: number[]): [number, number] {
 function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number], found: Trends): void {
   const { line, soft } = inks();
   const short = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, day: "numeric", month: "short" });
-  const year = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, month: "short", year: "2-digit" });
+  const year = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, month: "short", year: "numeric" });
   const whole = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, dateStyle: "medium" });
   const number = new Intl.NumberFormat(found.language, { minimumFractionDigits: figure.digits, maximumFractionDigits: figure.digits });
   const margin = Math.max(86400, (last - first) * 0.04);
