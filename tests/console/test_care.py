@@ -239,7 +239,8 @@ async def test_a_copy_holds_everything_of_a_person_with_the_samples_on_wish(desk
 
 
 @pytest.mark.parametrize(
-    ("typed", "sessions", "says"), [("", "keep", "Nothing was erased."), ("P", "keep", "Nothing was erased."), ("ID", "", "Choose what becomes of the sessions.")]
+    ("typed", "sessions", "says"),
+    [("", "keep", "Nothing was erased."), ("P", "keep", "Nothing was erased."), ("ID", "", "Choose what becomes of the sessions.")],
 )
 async def test_erasing_asks_for_the_id_and_what_becomes_of_the_sessions(desk: Browser, records: Records, typed: str, sessions: str, says: str) -> None:
     person, _ = await walker(records)
@@ -269,7 +270,8 @@ async def test_who_was_erased_is_named_on_no_page(desk: Browser, records: Record
     for path in ("facts", "screening", "overrides", "measures", "erase"):
         assert "This person was erased on Nov 27, 2026." in await desk.see(f"/people/{person.id}/{path}", 410)
     await desk.see("/live")
-    for path, form in (("screening", {**NO, "signed": "true"}), ("measures", {"kind": "abc_percent", "value": "60"}), ("overrides", {"rule": "weekly", "reason": REASON})):
+    forms = {"screening": {**NO, "signed": "true"}, "measures": {"kind": "abc_percent", "value": "60"}, "overrides": {"rule": "weekly", "reason": REASON}}
+    for path, form in forms.items():
         await desk.send(f"/people/{person.id}/{path}", 410, **form)
 
 

@@ -9,6 +9,7 @@ from console_rig import FACTS, PASSWORD, Browser, walker
 
 from treadctl.console.settings import Units
 from treadctl.console.words import Words
+from treadctl.errors import TreadctlError
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role
 from treadctl.records.store import Records
@@ -273,6 +274,18 @@ async def test_somebody_who_is_not_there_is_a_page_that_says_so(desk: Browser) -
     for path in ("", "/facts", "/screening", "/overrides", "/measures", "/erase"):
         assert "there is no such record" in (await desk.see(f"/people/PNOBODY{path}", 404)).lower()
     assert "this is no page of this list" in await desk.see("/people?after=abc", 422)
+
+
+async def test_the_page_of_a_refusal_keeps_the_menu_unless_the_database_is_away(desk: Browser, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise TreadctlError("database_absent", "test", "unplugged")
+
+    await desk.sign_on(Role.VIEWER)
+    assert 'href="/sessions"' in await desk.see("/people/new", 403)
+    monkeypatch.setattr(records.database, "read", away)
+    page = await desk.see("/people", 503)
+    assert "the database cannot be reached" in page
+    assert 'href="/sessions"' not in page
 
 
 async def test_a_browser_tells_where_our_own_forms_come_from(desk: Browser) -> None:

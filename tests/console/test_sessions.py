@@ -47,7 +47,7 @@ def stopped_session(person_id: str) -> Session:
     head = replace(base.head, id="S-stopped", outcome=Outcome.STOPPED, cause="imbalance", summary=replace(base.head.summary, imbalance_events=1, stops=1))
     return Session(
         head, 70.0, PLAN,
-        (SessionEvent(20.0, "segment", "Segment 2: slow.", {"segment": 1.0}), SessionEvent(85.0, "cause", "The person is not <steady>.", {"cause": "unsteady"})),
+        (SessionEvent(20.0, "segment", "Segment 2: slow.", {"segment": 1.0}), SessionEvent(85.0, "cause", "The person is not <steady>.", {})),
         (AnswerRecord(70.0, "dizziness", 4.0, 4.0), AnswerRecord(71.0, "pain", None, 5.0)),
         (StopRecord(90.0, "imbalance", "ss1", "The person is losing balance.", 1.0, 1.2, 0.7, 0.9),),
         ("weekly: Physician, physician: A third session a week.",), "Staff", series, BlackBox("00000007.tcj", "boot-1", 10.0, 110.0, "ef" * 32),
@@ -188,7 +188,8 @@ async def test_only_files_that_some_route_makes_are_offered(desk: Browser, recor
 async def test_trends_hold_each_figure_of_the_backward_sessions_and_the_measures(desk: Browser, records: Records) -> None:
     person, _ = await walker(records)
     forward = walked(person.id, 1, peak_mps=3.0)
-    await keep(records, Session(replace(forward.head, direction="forward"), 70.0), walked(person.id, 5, asymmetry_percent=12.0, max_rpe=13.0, unsteady_events=2))
+    backward = walked(person.id, 5, asymmetry_percent=12.0, max_rpe=13.0, unsteady_events=2)
+    await keep(records, Session(replace(forward.head, direction="forward"), 70.0), backward)
     await records.measures.add(DOCTOR, person.id, Measure.BACKWARD_WALK_3M_S, 4.4, (NOW - timedelta(days=3)).date())
     await desk.sign_on(Role.VIEWER)
     answer = await desk.ask(f"/api/v1/people/{person.id}/trends", method="GET")
@@ -225,11 +226,49 @@ async def test_a_person_with_a_thousand_sessions_opens_within_a_third_of_a_secon
     assert min(taken[3:]) <= 0.3, taken
 
 
+async def test_trends_read_no_samples(desk: Browser, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("samples were read")
+
+    person, _ = await walker(records)
+    await desk.sign_on(Role.VIEWER)
+    monkeypatch.setattr("treadctl.records.sessions.unpack_series", read)
+    await desk.see(f"/people/{person.id}")
+    await desk.ask(f"/api/v1/people/{person.id}/trends", method="GET")
+
+
+# --- for programs --------------------------------------------------------------------------------------------------------
+
+
+async def test_programs_read_what_the_pages_show_with_the_same_rights(desk: Browser, records: Records) -> None:
+    person, revision = await walker(records)
+    await keep(records, stopped_session(person.id))
+    paths = ("/api/v1/people", f"/api/v1/people/{person.id}", "/api/v1/sessions", "/api/v1/sessions/S-stopped")
+    for path in paths:
+        await desk.ask(path, method="GET", status=401)
+    await desk.sign_on(Role.VIEWER)
+    listed = await desk.ask("/api/v1/people?q=sample&size=1", method="GET")
+    assert [one["name"] for one in listed["items"]] == ["Sample One"]
+    one = await desk.ask(f"/api/v1/people/{person.id}", method="GET")
+    assert one["screening"]["answers"]["knee_problem"] is False
+    assert [entry["id"] for entry in one["prescriptions"]] == [revision.id]
+    first = await desk.ask("/api/v1/sessions?size=3", method="GET")
+    rest = await desk.ask(f"/api/v1/sessions?size=3&after={first['next']}", method="GET")
+    assert ([len(first["items"]), len(rest["items"]), rest["next"]]) == [3, 1, None]
+    assert len((await desk.ask("/api/v1/sessions/S-stopped", method="GET"))["series"]["time_s"]) == 1000
+    for path in ("/api/v1/sessions?outcome=great", "/api/v1/people?size=501", "/api/v1/people?after=abc"):
+        await desk.ask(path, method="GET", status=422)
+    await desk.sign_on(Role.SERVICE)
+    for path in paths:
+        await desk.ask(path, method="GET", status=403)
+
+
 # --- where the plan lies -------------------------------------------------------------------------------------------------
 
 
 def test_the_plan_is_walked_with_its_ramps() -> None:
-    assert [speed_at(PLAN, at) for at in (0.0, 19.9, 20.0, 22.0, 25.0, 59.0, 61.0, 65.0)] == [0.0, 0.0, 0.0, pytest.approx(0.2), 0.5, 0.5, pytest.approx(0.6), 1.0]
+    found = [speed_at(PLAN, at) for at in (0.0, 19.9, 20.0, 22.0, 25.0, 59.0, 61.0, 65.0)]
+    assert found == pytest.approx([0.0, 0.0, 0.0, 0.2, 0.5, 0.5, 0.6, 1.0])
     assert speed_at(PLAN, 120.0) is None
     assert speed_at((), 0.0) is None
 
@@ -243,14 +282,20 @@ def test_the_plan_stands_still_while_the_belt_is_held() -> None:
 
 def test_the_plan_begins_anew_where_the_record_says_a_stretch_was_entered() -> None:
     series = recorded(100, {20: 0.5})
-    session = Session(walked("A", 1).head, 70.0, PLAN, (SessionEvent(30.0, "segment", "", {"segment": 2.0}), SessionEvent(1.0, "segment", "", {"segment": 9.0})), series=series)
-    plan = planned(session)
+    entered = (SessionEvent(30.0, "segment", "", {"segment": 2.0}), SessionEvent(1.0, "segment", "", {"segment": 9.0}))
+    plan = planned(Session(walked("A", 1).head, 70.0, PLAN, entered, series=series))
     assert plan.mps[295] == 0.5
     assert plan.mps[360] == 1.0
     assert plan.mps[950] is None
     assert plan.band(360) == (0.85, 1.15)
     assert plan.band(100) == (0.0, 0.0)
     assert plan.band(950) is None
+
+
+def test_the_plan_is_over_when_the_belt_is_stopped() -> None:
+    plan = planned(stopped_session("A"))
+    assert plan.mps[899] == 1.0
+    assert set(plan.mps[901:]) == {None}
 
 
 def test_thinning_loses_no_peak() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,11 +33,12 @@ class Planned:
 
 
 def planned(session: Session) -> Planned:
-    """The plan on the clock of the recording: it begins anew with each stretch the record says was entered, and stands still with the belt."""
+    """The plan on the clock of the recording: it begins anew with each stretch the record says was entered, stands still with the belt, ends with a stop."""
     plan, series = session.plan, session.series
     entered = _entered(session)
     found: list[float | None] = []
     program_s, before_s, next_entry = 0.0, 0.0, 0
+    over_s = min((stop.at_s for stop in session.stops), default=math.inf)
     for index, time_s in enumerate(series.time_s):
         speed = speed_at(plan, program_s)
         moving = max(series.measured_mps[index] or 0.0, series.commanded_mps[index] or 0.0) > STILL_MPS
@@ -46,7 +48,7 @@ def planned(session: Session) -> Planned:
         while next_entry < len(entered) and entered[next_entry][0] <= time_s:
             program_s = max(program_s, entered[next_entry][1])
             next_entry += 1
-        found.append(speed_at(plan, program_s))
+        found.append(speed_at(plan, program_s) if time_s <= over_s else None)
     return Planned(tuple(found))
 
 

@@ -34,7 +34,7 @@ async def sessions_page(request: Request, context: Ctx, who: Whom, after: str | 
     given = {field: request.query_params.get(field, "").strip() for field in FIELDS}
     message, status = None, 200
     try:
-        which = _filter(context, given)
+        which = filter_of(context, given)
         found = await context.records.sessions.heads(which, page=after or None, size=SHOWN)
     except Problem as problem:
         message, status = ("bad", problem.detail), problem.status
@@ -48,7 +48,7 @@ async def sessions_page(request: Request, context: Ctx, who: Whom, after: str | 
     )  # fmt: skip
 
 
-def _filter(context: Context, given: dict[str, str]) -> Filter:
+def filter_of(context: Context, given: dict[str, str]) -> Filter:
     """The filter of these entries. Raises Problem 422 with the entry that cannot be read."""
     outcome = given["outcome"]
     if outcome and outcome not in {one.value for one in Outcome}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -23,21 +23,26 @@ from treadctl.console import (
     prescriptions,
     prescriptions_api,
     protocols,
+    reading,
     reporting,
     service,
     sessions,
     trends,
     users,
 )
-from treadctl.console.context import ASSETS, Context
+from treadctl.console.accounts import Visitor
+from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
 from treadctl.console.metrics import Measured
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
 from treadctl.console.settings import Door
+from treadctl.console.visiting import visitor
 from treadctl.errors import TreadctlError
 
-MODULES: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, protocols, prescriptions, prescriptions_api, users, service, reporting)
+MODULES: Final = (
+    machine, access, kiosk, people, care, leaving, trends, sessions, reading, protocols, prescriptions, prescriptions_api, users, service, reporting,
+)  # fmt: skip
 
 
 def create_app(context: Context) -> FastAPI:
@@ -75,9 +80,17 @@ def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+async def _asking(request: Request) -> Visitor | None:
+    """Who asked, so that the page of a refusal keeps their menu; None where that cannot be found out now."""
+    with suppress(TreadctlError):
+        return await visitor(request, context_of(request))
+    return None
+
+
+async def _answer(request: Request, problem: Problem) -> Response:
     if _wants_page(request):
-        answer: Response = page(request, "message.html", status=problem.status, title=problem.title, text=problem.detail)
+        who = await _asking(request)
+        answer: Response = page(request, "message.html", who=who, status=problem.status, title=problem.title, text=problem.detail)
         if problem.status == 401:
             answer = HTMLResponse("", status_code=303, headers={"Location": "/sign-on"})
     else:
@@ -88,16 +101,16 @@ def _answer(request: Request, problem: Problem) -> Response:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     problem = error if isinstance(error, Problem) else problem_of(error) if isinstance(error, TreadctlError) else Problem(500, "Defect", str(error))
-    return _answer(request, problem)
+    return await _answer(request, problem)
 
 
 async def _misunderstood(request: Request, error: Exception) -> Response:
     found: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
     reasons = tuple(f"{' > '.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in found[:20])
-    return _answer(request, Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons))
+    return await _answer(request, Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons))
 
 
 async def _missing(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = {404: "There is nothing at this address.", 405: "That cannot be done at this address."}.get(status, str(getattr(error, "detail", "")))
-    return _answer(request, Problem(status, "Not here", detail))
+    return await _answer(request, Problem(status, "Not here", detail))

@@ -27,9 +27,9 @@ function ends(values: number[]): [number, number] {
 }
 
 function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number], found: Trends): void {
-  const { line } = inks();
+  const { line, soft } = inks();
   const short = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, day: "numeric", month: "short" });
-  const year = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, month: "short", year: "2-digit" });
+  const year = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, month: "short", year: "numeric" });
   const whole = new Intl.DateTimeFormat(found.language, { timeZone: found.zone, dateStyle: "medium" });
   const number = new Intl.NumberFormat(found.language, { minimumFractionDigits: figure.digits, maximumFractionDigits: figure.digits });
   const margin = Math.max(86400, (last - first) * 0.04);
@@ -50,10 +50,11 @@ function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number]
       cursor: { y: false, points: { size: 9 }, drag: { setScale: false, x: false, y: false } },
       scales: { x: { time: false, range: () => [first - margin, last + margin] }, y: { range: (_, from, to) => [figure.low ?? Math.min(0, from), figure.high ?? (Math.max(to, figure.digits > 0 ? 0.1 : 1) * 1.1)] } },
       axes: [
-        axis({ values: (_, ticks) => ticks.map((tick) => (long ? year : short).format(tick * 1000)), incrs: [1, 2, 7, 14, 30, 61, 91, 182, 365, 730].map((days) => days * 86400), space: 70, size: 28, gap: 2 }),
-        axis({ size: 44, space: 36, gap: 2, incrs: figure.digits === 0 ? [1, 2, 5, 10, 20, 50, 100] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] }),
+        axis({ values: (_, ticks) => ticks.map((tick) => (long ? year : short).format(tick * 1000)), incrs: [1, 2, 7, 14, 30, 61, 91, 182, 365, 730, 1461, 3652].map((days) => days * 86400), space: 70, size: 28, gap: 2 }),
+        axis({ size: 40, space: 36, gap: 2, incrs: figure.digits === 0 ? [1, 2, 5, 10, 20, 50, 100] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] }),
       ],
-      series: [{}, { stroke: line, width: 1.5, points: { show: few, size: 5, stroke: line, fill: line } }],
+      series: few ? [{}, { stroke: line, width: 1.5, points: { show: true, size: 5, stroke: line, fill: line } }]
+        : [{}, { stroke: soft, width: 0.5, points: { show: false } }, { stroke: line, width: 2.5, points: { show: false } }],
       hooks: {
         setCursor: [(plot) => {
           const index = plot.cursor.idx;
@@ -63,6 +64,16 @@ function chart(card: HTMLElement, figure: Trend, [first, last]: [number, number]
         }],
       },
     },
-    [figure.t, figure.v],
+    few ? [figure.t, figure.v] : [figure.t, figure.v, course(figure.v, figure.id === "events")],
   );
+}
+
+/** The course of many values: at each the middle one of those around it; of what is counted, where most are none, their mean. */
+function course(values: number[], counted: boolean): number[] {
+  const half = Math.max(3, Math.round(values.length / 40));
+  return values.map((_, index) => {
+    const around = values.slice(Math.max(0, index - half), index + half + 1);
+    if (counted) return around.reduce((sum, value) => sum + value, 0) / around.length;
+    return around.sort((one, other) => one - other)[around.length >> 1] ?? 0;
+  });
 }
