@@ -82,7 +82,8 @@ def problem_from(error: Exception) -> Problem:
         return Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons)
     if isinstance(error, HTTPException):
         known = {404: "There is nothing at this address.", 405: "That cannot be done at this address."}
-        return Problem(error.status_code, "Not here", known.get(error.status_code, str(error.detail)), headers=error.headers)
+        title = "Not here" if error.status_code in known else "Not understood"
+        return Problem(error.status_code, title, known.get(error.status_code, str(error.detail)), headers=error.headers)
     return Problem(500, "Defect", "This is a defect of the console; nothing more is known here. Stop works as ever.")
 
 
