@@ -13,6 +13,8 @@ from typing import Any, Self
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from treadctl.console.accounts import Accounts
 from treadctl.console.context import Context, environment
@@ -220,6 +222,15 @@ async def desk(records: Records, machine: Machine) -> AsyncIterator[Browser]:
     """A browser at a desk."""
     async for browser in _door(records, machine, Door.DESK):
         yield browser
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Every route of ours, also those of routers, which FastAPI keeps behind a wrapper."""
+    found: list[APIRoute] = []
+    for entry in app.routes:
+        router = getattr(entry, "original_router", None)
+        found += [route for route in (router.routes if router is not None else [entry]) if isinstance(route, APIRoute)]
+    return found
 
 
 def walked(person_id: str, days_ago: int, **figures: float) -> Session:

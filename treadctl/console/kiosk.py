@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
 from treadctl.console.knowing import known_of
+from treadctl.console.machine import Taken
+from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.prescribing import Ready, make_ready, person_text
 from treadctl.console.problems import Problem, problem_of
@@ -24,7 +26,7 @@ from treadctl.core.messages import Checklist, RequestKind
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Person, Revision, Screening
 
-ROUTES: Final = APIRouter()
+ROUTES: Final = APIRouter(route_class=Once)
 SHOWN: Final = 60
 
 Ctx = Annotated[Context, Depends(context_of)]
@@ -122,7 +124,7 @@ class Arm(BaseModel):
     clear_zone: bool
 
 
-@ROUTES.post("/api/v1/session/arm")
+@ROUTES.post("/api/v1/session/arm", response_model=Taken)
 async def arm(body: Arm, context: Ctx, who: Checked) -> dict[str, Any]:
     """Arm. Nothing moves. What preflight forbids is refused with every reason; so is an open point of the checklist."""
     return await _arm(context, who, body)
@@ -148,7 +150,20 @@ async def _arm(context: Context, who: Visitor, body: Arm) -> dict[str, Any]:
     return {"accepted": True, "state": taken.state}
 
 
-@ROUTES.post("/api/v1/session/start")
+class Opened(BaseModel):
+    """The id of a held button."""
+
+    hold: str
+
+
+class Renewed(BaseModel):
+    """Whether the belt starts; until then it is to be held on."""
+
+    started: bool
+    state: str
+
+
+@ROUTES.post("/api/v1/session/start", response_model=Opened)
 async def open_hold(context: Ctx, who: Checked) -> dict[str, Any]:
     """A button is pressed: the id under which it is renewed. Nothing is asked of the machine yet."""
     context.demand(who, Command.START_HOLD)
@@ -162,7 +177,7 @@ class Renewal(BaseModel):
     n: int
 
 
-@ROUTES.put("/api/v1/session/start/{hold}")
+@ROUTES.put("/api/v1/session/start/{hold}", response_model=Renewed)
 async def renew_hold(hold: str, body: Renewal, context: Ctx, who: Checked) -> dict[str, Any]:
     """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
     context.demand(who, Command.START_HOLD)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
+from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command, whenever
@@ -25,7 +26,7 @@ from treadctl.prescription.plan import make_plan
 from treadctl.prescription.plot import BAND_MPS, speed_points
 from treadctl.prescription.profile import profile_of, profile_sha256
 
-ROUTES: Final = APIRouter()
+ROUTES: Final = APIRouter(route_class=Once)
 TRACK_STEP: Final = 5
 QUIET_S: Final = 5.0  # an empty line goes out after so much silence, so that a dead connection is noticed
 PLAIN: Final = {
@@ -41,6 +42,34 @@ Whom = Annotated[Visitor, Depends(visitor)]
 Checked = Annotated[Visitor, Depends(checked)]
 
 
+class Taken(BaseModel):
+    """The machine has taken it; `state` is the session's from now on."""
+
+    accepted: bool
+    state: str
+
+
+class Shown(BaseModel):
+    """What the live view shows. All texts are whole, in the clinic's language; further keys come where the machine is heard, and `series` has plain numbers."""
+
+    model_config = ConfigDict(extra="allow")
+    number: int
+    state: str
+    word: str
+    icon: str
+    look: str
+    stale: bool
+    unit: str
+    banner: str
+
+
+class Reached(BaseModel):
+    """What answers."""
+
+    daemon: bool
+    database: bool
+
+
 # --- stop: nothing is asked of whoever asks for it ---------------------------------------------------------------------
 
 
@@ -54,7 +83,7 @@ async def stop_form(request: Request, context: Ctx) -> HTMLResponse:
     return page(request, "stopped.html", accepted=True, reason="")
 
 
-@ROUTES.post("/api/v1/stop", responses={503: {"description": "The daemon did not take it: pull the cord."}})
+@ROUTES.post("/api/v1/stop", response_model=Taken)
 async def stop(context: Ctx) -> dict[str, Any]:
     """Stop the belt. No session, no body, no confirmation; never refused. At the machine SS1 at once, from a desk SS2."""
     try:
@@ -84,7 +113,7 @@ async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
     return page(request, "live.html", who=who, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
 
 
-@ROUTES.get("/api/v1/state")
+@ROUTES.get("/api/v1/state", response_model=Shown)
 async def state(context: Ctx, who: Whom) -> dict[str, Any]:
     """What the live view shows, once."""
     context.demand(who, Command.WATCH)
@@ -116,7 +145,7 @@ async def _plan(context: Context, sha256: str) -> tuple[list[float], list[float]
         return [], []
 
 
-@ROUTES.get("/api/v1/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+@ROUTES.get("/api/v1/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}})
 async def feed(context: Ctx, who: Whom, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
     """Server-sent events: `state` with each snapshot (10 a second at most), `event` numbered by its id; Last-Event-ID goes on after it."""
     context.demand(who, Command.WATCH)
@@ -166,7 +195,7 @@ class Said(BaseModel):
     score: Annotated[float, Field(ge=0.0, le=20.0)]
 
 
-@ROUTES.post("/api/v1/session/answer")
+@ROUTES.post("/api/v1/session/answer", response_model=Taken)
 async def answer(said: Said, context: Ctx, who: Checked) -> dict[str, Any]:
     """Enter what the person said."""
     _text, low, high = QUESTIONS[said.prompt]
@@ -183,7 +212,7 @@ def _add(command: Command, kind: RequestKind) -> None:
         taken = await context.link.ask(kind, who.named)
         return {"accepted": True, "state": taken.state}
 
-    ROUTES.post(f"/api/v1/session/{kind.value}", name=kind.value, summary=f"Ask for {kind.value}.")(ask)
+    ROUTES.post(f"/api/v1/session/{kind.value}", name=kind.value, summary=f"Ask for {kind.value}.", response_model=Taken)(ask)
 
 
 for _command, (_kind, _words) in PLAIN.items():
@@ -215,7 +244,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@ROUTES.get("/readyz", responses={503: {"description": "Daemon or database is not reached."}})
+@ROUTES.get("/readyz", response_model=Reached, responses={503: {"description": "Daemon or database is not reached.", "model": Reached}})
 async def ready(context: Ctx) -> JSONResponse:
     """Whether daemon and database are reached."""
     try:

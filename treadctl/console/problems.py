@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
 from treadctl.errors import Fault, TreadctlError
 from treadctl.ipc.asking import RefusedError
@@ -63,3 +68,26 @@ def problem_of(error: TreadctlError) -> Problem:
     found = f" ({error.detail})" if error.detail else ""
     remedy = error.kind.remedy[:1].upper() + error.kind.remedy[1:]
     return Problem(status, sentence, f"{error.place}: {error.kind.sentence}{found}. {remedy}.", error.kind.code, (), headers)
+
+
+def problem_from(error: Exception) -> Problem:
+    """The problem that any error on the way to an answer is."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, TreadctlError):
+        return problem_of(error)
+    if isinstance(error, RequestValidationError):
+        found = list(error.errors())
+        reasons = tuple(f"{' > '.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in found[:20])
+        return Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons)
+    if isinstance(error, HTTPException):
+        known = {404: "There is nothing at this address.", 405: "That cannot be done at this address."}
+        title = "Not here" if error.status_code in known else "Not understood"
+        return Problem(error.status_code, title, known.get(error.status_code, str(error.detail)), headers=error.headers)
+    return Problem(500, "Defect", "This is a defect of the console; nothing more is known here. Stop works as ever.")
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer to a program."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(json.dumps(problem.document()), problem.status, media_type=MEDIA_TYPE, headers=headers)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -34,8 +33,9 @@ from treadctl.console.accounts import Visitor
 from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
 from treadctl.console.metrics import Measured
+from treadctl.console.openapi import ADDRESS, describe
 from treadctl.console.pages import RELEASE, page
-from treadctl.console.problems import MEDIA_TYPE, Problem, problem_of
+from treadctl.console.problems import Problem, problem_from, problem_response
 from treadctl.console.settings import Door
 from treadctl.console.visiting import visitor
 from treadctl.errors import TreadctlError
@@ -54,18 +54,16 @@ def create_app(context: Context) -> FastAPI:
             yield
 
     app = FastAPI(
-        title="treadctl console", version=RELEASE, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, lifespan=lifespan,
-        responses={"4XX": {"description": "A refusal, with what to do.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
+        title="treadctl console", version=RELEASE, openapi_url=ADDRESS, docs_url=None, redoc_url=None, lifespan=lifespan,
     )  # fmt: skip
+    app.openapi = describe(app)  # type: ignore[method-assign]  # FastAPI's own way to complete the document
     app.state.context = context
     context.link.heard.append(context.metrics.hear)
     for module in MODULES:
         app.include_router(module.ROUTES)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
-    app.add_exception_handler(Problem, _refuse)
-    app.add_exception_handler(TreadctlError, _refuse)
-    app.add_exception_handler(RequestValidationError, _misunderstood)
-    app.add_exception_handler(HTTPException, _missing)
+    for kind in (Problem, TreadctlError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _refuse)
     return app
 
 
@@ -87,30 +85,12 @@ async def _asking(request: Request) -> Visitor | None:
     return None
 
 
-async def _answer(request: Request, problem: Problem) -> Response:
-    if _wants_page(request):
-        who = await _asking(request)
-        answer: Response = page(request, "message.html", who=who, status=problem.status, title=problem.title, text=problem.detail)
-        if problem.status == 401:
-            answer = HTMLResponse("", status_code=303, headers={"Location": "/sign-on"})
-    else:
-        answer = Response(json.dumps(problem.document()), problem.status, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+async def _refuse(request: Request, error: Exception) -> Response:
+    problem = problem_from(error)
+    if not _wants_page(request):
+        return problem_response(problem)
+    if problem.status == 401:
+        return HTMLResponse("", status_code=303, headers={"Location": "/sign-on"})
+    answer = page(request, "message.html", who=await _asking(request), status=problem.status, title=problem.title, text=problem.detail)
     answer.headers.update(problem.headers)
     return answer
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    problem = error if isinstance(error, Problem) else problem_of(error) if isinstance(error, TreadctlError) else Problem(500, "Defect", str(error))
-    return await _answer(request, problem)
-
-
-async def _misunderstood(request: Request, error: Exception) -> Response:
-    found: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
-    reasons = tuple(f"{' > '.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in found[:20])
-    return await _answer(request, Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons))
-
-
-async def _missing(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = {404: "There is nothing at this address.", 405: "That cannot be done at this address."}.get(status, str(getattr(error, "detail", "")))
-    return await _answer(request, Problem(status, "Not here", detail))
