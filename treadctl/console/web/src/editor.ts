@@ -60,7 +60,7 @@ function edit(form: HTMLFormElement): void {
     draw(draft.plan);
     keys(draft.plan);
     stretches.show(draft.entries);
-    stretches.mark(draft.findings.map((f) => ({ path: f.path, weight: f.weight, text: `${weights[f.weight] ?? ""}: ${[f.sentence, f.remedy, f.who_may].filter(Boolean).join(" ")}` })));
+    stretches.mark(draft.findings.map((f) => ({ path: f.path, weight: f.weight, text: `${weights[f.weight] ?? ""}: ${[f.sentence, f.remedy].filter(Boolean).join(" ")}` })));
     form.querySelector("[data-save]")?.toggleAttribute("disabled", !draft.can_save);
   };
   text.addEventListener("input", later);
