@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 
 import pytest
-from console_rig import FACTS, PROFILES, Browser, Machine, walker
+from console_rig import FACTS, HEALTHY, PROFILES, Browser, Machine, walker
 
 from treadctl.console.differences import compare
 from treadctl.prescription.frame import REFERENCE
@@ -72,7 +73,7 @@ ABRUPT = changed("minutes = 5\nspeed_kmh = 1.0", "seconds = 2\nspeed_kmh = 1.9")
 async def newcomer(records: Records) -> Person:
     """A person in their first sessions: at most 3 km/h, ramps of at most 0.1 m/s²."""
     person = await records.people.add(DOCTOR, facts='format = 1\nmass_kg = 70.0\nexperience = "first"\n', name="Sample Two")
-    await records.screenings.add(DOCTOR, person.id, dict.fromkeys(("severe_osteoporosis", "vestibular_dysfunction", "lumbar_problem", "ankle_problem"), False), signer="physician")  # fmt: skip
+    await records.screenings.add(DOCTOR, person.id, HEALTHY, signer="physician")
     return person
 
 
@@ -272,6 +273,34 @@ async def test_the_interface_changes_only_what_was_read(desk: Browser, records: 
     await desk.ask(f"{path}?revision=3", method="GET", status=404)
 
 
+async def test_of_two_at_the_same_instant_one_is_written_and_one_is_told(desk: Browser, records: Records) -> None:
+    _, begun = await prescribed(records)
+    path = f"/api/v1/prescriptions/{begun.prescription_id}"
+    await desk.sign_on(Role.PHYSIOTHERAPIST)
+    headers = {"X-CSRF-Token": desk.csrf, "If-Match": '"1"'}
+    texts = [changed("minutes = 5", f"minutes = {n}") for n in (6, 7, 8)]
+    answers = await asyncio.gather(*(desk.client.put(path, json={"text": text}, headers=headers) for text in texts))
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
+    assert len(await records.prescriptions.revisions(begun.prescription_id)) == 2
+
+
+async def test_no_text_and_no_person_breaks_the_interface(desk: Browser, records: Records) -> None:
+    await desk.sign_on(Role.PHYSICIAN)
+    headers = {"X-CSRF-Token": desk.csrf, "Content-Type": "application/json"}
+    assert (await desk.client.post("/api/v1/plan", content=b'{"text": "\\ud800"}', headers=headers)).status_code == 422
+    half = b'{"text": "main = 1\\n[[warm_up]]", "edits": [{"op": "set", "at": ["warm_up", 0], "key": "label", "value": "\\ud800"}]}'
+    for body in (half, b'{"text": "a = \\u0000"}', b'{"text": "' + b"[" * 100_000 + b'"}'):
+        answer = await desk.client.post("/api/v1/plan", content=body, headers=headers)
+        assert answer.status_code == 200
+        assert answer.json()["findings"][0]["weight"] == "wrong"
+    for body in (b'{"text": "a", "person_id": "\\u0000"}', b'{"text": "a", "person_id": "\\ud800"}'):
+        assert (await desk.client.post("/api/v1/plan", content=body, headers=headers)).status_code == 404
+    deep = b'{"text": "format = 1", "edits": [{"op": "set", "at": ["main", 0], "key": "label", "value": ' + b"[" * 900 + b"]" * 900 + b"}]}"
+    assert (await desk.client.post("/api/v1/plan", content=deep, headers=headers)).status_code == 422
+    await desk.ask("/api/v1/prescriptions/9007199254740993", method="GET", status=422)
+    await desk.ask("/api/v1/prescriptions/9007199254740992", method="GET", status=404)
+
+
 async def test_what_was_withdrawn_can_be_read_and_never_changed_or_walked(desk: Browser, kiosk: Browser, records: Records) -> None:
     person, begun = await prescribed(records)
     path = f"/prescriptions/{begun.prescription_id}"
@@ -298,8 +327,9 @@ async def test_the_difference_escapes_markup_and_tells_by_signs(desk: Browser, r
     person, begun = await prescribed(records)
     await records.prescriptions.revise(DOCTOR, begun.prescription_id, 1, "<b>Short</b>", nasty, note="<img src=x>")
     await desk.sign_on(Role.VIEWER)
-    for path in (f"/prescriptions/{begun.prescription_id}/difference?old=1&new=2", f"/prescriptions/{begun.prescription_id}", f"/people/{person.id}/prescriptions"):
-        page = await desk.see(path)
+    path = f"/prescriptions/{begun.prescription_id}"
+    for shown in (f"{path}/difference?old=1&new=2", path, f"/people/{person.id}/prescriptions"):
+        page = await desk.see(shown)
         assert "<script>alert" not in page
         assert "<img src=x" not in page
         assert "<b>Short" not in page
