@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from console_rig import PROFILES, Browser
-from test_prescriptions import SHORT, changed
+from prescribing_rig import SHORT, changed
 
 from treadctl.config.toml_file import parse_toml
 from treadctl.config.toml_lines import line_of, path_of, statements

@@ -35,7 +35,7 @@ class RefusedDraftError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A profile file of the folder of protocols. `trouble` says why it cannot be taken; `taken` is the protocol of that name in the library, `same` its text."""
+    """A profile file of the folder of protocols. `trouble`: why it cannot be taken; `taken`: the library has one of its name, `same`: word for word."""
 
     file: str
     title: str
