@@ -17,6 +17,7 @@ from treadctl.core.sample import Direction
 from treadctl.prescription.frame import MachineFrame
 from treadctl.prescription.plan import PlannedSegment, fitting_speed_mps, reads_as, timeline
 
+SHORT: Final = {"machine": _("machine"), "person": _("person"), "deck": _("deck")}
 RAMP_PIECES: Final = 4  # points on a ramp, since the stop's travel is no straight line there
 
 
@@ -166,7 +167,7 @@ def _lines(shown: Picture, words: Words) -> list[dict[str, Any]]:
 
 
 def _line(whose: str, text: str, mps: float, words: Words) -> dict[str, Any]:
-    return {"whose": whose, "text": f"{text}: {words.speed(mps)}", "speed": mps}
+    return {"whose": whose, "text": f"{text}: {words.speed(mps)}", "short": f"{words.say(SHORT[whose])} {words.bare_speed(mps)}", "speed": mps}
 
 
 def _stop(corner: Corner) -> float:

@@ -90,7 +90,7 @@ async def plan(body: PlanWish, context: Ctx, who: Checked) -> dict[str, Any]:
 def draft_shown(draft: Draft, context: Context) -> dict[str, Any]:
     """A draft as pages and programs get it; fit for JSON."""
     return {
-        "text": draft.text,
+        "text": draft.text.encode("utf-8", "replace").decode("utf-8"),  # half a pair of surrogates was refused, and cannot be sent
         "can_save": not draft.against,
         "findings": [finding_shown(finding, context) for finding in draft.findings],
         "figures": figures(draft, context.frame, context.words),
