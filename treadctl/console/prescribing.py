@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, tzinfo
@@ -11,6 +10,7 @@ from typing import Any, Final
 import tomli_w
 
 from treadctl.config.problems import validate
+from treadctl.config.toml_file import parse_toml
 from treadctl.core.messages import Checklist
 from treadctl.core.sample import Direction, Facing
 from treadctl.errors import TreadctlError
@@ -38,8 +38,8 @@ class Known:
 
 
 def person_text(known: Known, day: date, zone: tzinfo) -> str:
-    """The person file of this record on this day, as the daemon reads it."""
-    facts, screening = tomllib.loads(known.person.facts), known.screening
+    """The person file of this record on this day, as the daemon reads it. TC101 for facts that are no TOML."""
+    facts, screening = parse_toml(known.person.facts.encode(), "person"), known.screening
     table = {key: value for key, value in facts.items() if key not in PARTS_WITH_TABLES}
     if screening is not None:
         table["screening"] = {**screening.answers, "answered_on": screening.at.astimezone(zone).date()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,15 +12,19 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, kiosk, machine, service, users
-from treadctl.console.context import ASSETS, Context
+from treadctl.console import access, care, kiosk, leaving, machine, people, reading, service, sessions, trends, users
+from treadctl.console.accounts import Visitor
+from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
 from treadctl.console.metrics import Measured
 from treadctl.console.openapi import ADDRESS, describe
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import Problem, problem_from, problem_response
 from treadctl.console.settings import Door
+from treadctl.console.visiting import visitor
 from treadctl.errors import TreadctlError
+
+PARTS: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, reading, users, service)
 
 
 def create_app(context: Context) -> FastAPI:
@@ -36,8 +41,8 @@ def create_app(context: Context) -> FastAPI:
     app.openapi = describe(app)  # type: ignore[method-assign]  # FastAPI's own way to complete the document
     app.state.context = context
     context.link.heard.append(context.metrics.hear)
-    for routes in (machine.ROUTES, access.ROUTES, kiosk.ROUTES, users.ROUTES, service.ROUTES):
-        app.include_router(routes)
+    for part in PARTS:
+        app.include_router(part.ROUTES)
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
     for kind in (Problem, TreadctlError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)
@@ -55,12 +60,19 @@ def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
+async def _asking(request: Request) -> Visitor | None:
+    """Who asked, so that the page of a refusal keeps their menu; None where that cannot be found out now."""
+    with suppress(TreadctlError):
+        return await visitor(request, context_of(request))
+    return None
+
+
 async def _refuse(request: Request, error: Exception) -> Response:
     problem = problem_from(error)
     if not _wants_page(request):
         return problem_response(problem)
     if problem.status == 401:
         return HTMLResponse("", status_code=303, headers={"Location": "/sign-on"})
-    answer = page(request, "message.html", status=problem.status, title=problem.title, text=problem.detail)
+    answer = page(request, "message.html", who=await _asking(request), status=problem.status, title=problem.title, text=problem.detail)
     answer.headers.update(problem.headers)
     return answer

@@ -6,7 +6,7 @@ A language is one file, `locale/LL.po`, read at the start. English is what stand
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
@@ -116,7 +116,11 @@ class Words:
 
     def day(self, at: datetime | None) -> str:
         """The date on the clinic's clock."""
-        return NONE if at is None else str(format_date(self.local(at).date(), "medium", locale=self.language))
+        return NONE if at is None else self.calendar(self.local(at).date())
+
+    def calendar(self, day: date) -> str:
+        """A date that is no instant."""
+        return str(format_date(day, "medium", locale=self.language))
 
     def today(self, now: datetime | None = None) -> datetime:
         """The first instant of the day that `now` lies in, on the clinic's clock, as UTC."""

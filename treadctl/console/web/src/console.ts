@@ -3,10 +3,14 @@ import { chart } from "./chart";
 import { follow } from "./feed";
 import { holds } from "./hold";
 import { alarm, awake, cleaning } from "./kiosk";
+import { replays } from "./replay";
+import { trends } from "./trends";
 
 asks();
 checklists();
 holds();
+void trends();
+void replays();
 const kiosk = document.body.dataset["door"] === "kiosk";
 const listeners = [await chart()];
 if (kiosk) {
