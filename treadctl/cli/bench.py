@@ -22,8 +22,8 @@ from rich.table import Table
 from treadctl.cli.bench_peer import peer_trials
 from treadctl.cli.bench_stand import Stand, running_stand
 from treadctl.cli.common import print_json
-from treadctl.cli.paths import shipped
 from treadctl.cli.wire_bound import mean_bound_s, wire_bound_s
+from treadctl.config.paths import shipped
 from treadctl.daemon import realtime
 from treadctl.errors import TreadctlError
 from treadctl.testing.simulated import SimulatedBelt, end_process, simulated_belt, wait_for

@@ -23,9 +23,9 @@ from rich.live import Live
 
 from treadctl.cli.common import print_json
 from treadctl.cli.demo_screen import screen
-from treadctl.cli.paths import shipped
 from treadctl.cli.wire_bound import bound_of_bench
 from treadctl.config.machine import load_machine
+from treadctl.config.paths import shipped
 from treadctl.core.interlock import Action
 from treadctl.core.messages import Checklist, RequestKind
 from treadctl.core.program import Block, Person, Program

@@ -67,6 +67,18 @@ def first_problem(error: ValidationError, model: type[BaseModel], table: Mapping
     return _problem(details[0], model, table, place, where)
 
 
+def all_problems(error: ValidationError, model: type[BaseModel], table: Mapping[str, Any], place: str) -> tuple[TreadctlError, ...]:
+    """Every complaint as an error of ours, the most telling first: for an editor, which shows each where it belongs."""
+    found = error.errors(include_url=False)
+    # A list whose entries are all wrong is called too short as well, which nobody could make sense of.
+    details = sorted((one for one in found if not (one["type"] == "too_short" and any(_within(other["loc"], one["loc"]) for other in found))), key=_rank)
+    return tuple(_problem(detail, model, table, place, ()) for detail in details)
+
+
+def _within(inner: tuple[str | int, ...], outer: tuple[str | int, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
 def _rank(detail: ErrorDetails) -> int:
     return {"extra_forbidden": 0, "missing": 2}.get(detail["type"], 1)
 

@@ -86,6 +86,10 @@ def _parse(content: bytes, place: str, *, json_name: bool) -> dict[str, Any]:
         if _looks_like_yaml(text):
             raise TreadctlError("yaml_refused", place) from error
         raise TreadctlError("not_toml", place, str(error)) from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise TreadctlError("not_toml", place, "a number has more digits than any quantity") from error
+    except RecursionError as error:
+        raise TreadctlError("not_toml", place, "lists or tables are nested too deeply") from error
 
 
 def _looks_like_yaml(text: str) -> bool:

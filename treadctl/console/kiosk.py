@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
+from treadctl.console.knowing import known_of
 from treadctl.console.machine import Taken
 from treadctl.console.once import Once
 from treadctl.console.pages import page
-from treadctl.console.prescribing import BACKWARD, Known, Ready, make_ready, person_text
+from treadctl.console.prescribing import Ready, make_ready, person_text
 from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command, Place, Situation
 from treadctl.console.settings import Door
@@ -24,8 +25,6 @@ from treadctl.console.visiting import checked, visitor
 from treadctl.core.messages import Checklist, RequestKind
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Person, Revision, Screening
-from treadctl.records.repository import LARGEST_PAGE
-from treadctl.records.sessions import Filter
 
 ROUTES: Final = APIRouter(route_class=Once)
 SHOWN: Final = 60
@@ -55,15 +54,12 @@ class Today:
 async def today(context: Context, person_id: str, revision_id: int | None = None) -> Today:
     """Put a person's day together. Raises TreadctlError(record_missing)."""
     records = context.records
-    person = await records.people.get(person_id)
-    screening = await records.screenings.latest(person_id)
+    known = await known_of(context, person_id)
+    person, screening = known.person, known.screening
     revisions = await records.prescriptions.current(person_id)
     chosen = next((r for r in revisions if r.id == revision_id), revisions[0] if revisions and revision_id is None else None)
     if chosen is None:
         return Today(person, screening, revisions, trouble=_("Nothing is prescribed for this person. A physiotherapist prescribes at a desk."))
-    heads = (await records.sessions.heads(Filter(person_id=person_id), size=LARGEST_PAGE)).items
-    backward = tuple(head for head in heads if (head.direction, head.facing) in BACKWARD)
-    known = Known(person, screening, await records.overrides.in_force(person_id), backward)
     day = context.words.local(context.now()).date()
     try:
         ready = make_ready(person_text(known, day, context.words.zone), chosen.text, context.frame, day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,19 @@ class PlacedSegment:
     def moves(self) -> bool:
         """Whether the belt moves in it."""
         return self.segment.speed_mps > 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One thing that a machine or a person forbids of a segment, or of the whole session (`item` None). `field` is the field of `Limits` in its way.
+
+    `whose` is machine or person: whose limit that is.
+    """
+
+    error: TreadctlError
+    field: str
+    whose: str
+    item: PlacedSegment | None = None
 
 
 def flatten(profile: Profile) -> tuple[PlacedSegment, ...]:
@@ -70,18 +84,23 @@ def check_program(program: Program, machine: Limits, person: Limits | None = Non
 
 def check_limits(name: str, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> None:
     """TC120 for the first segment beyond a limit, TC121 for one too short for its own ramp."""
-    limits = tighter(machine, person)
+    for breach in breaches(name, placed, machine, person):
+        raise breach.error
+
+
+def breaches(name: str, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> Iterator[Breach]:
+    """Everything that is beyond a limit, in order: each segment's speed and grade, the time on the moving belt, each ramp."""
     for item in placed:
         segment = item.segment
         ceiling = f"max_speed_{segment.direction.value}_mps"
-        _within(name, item, "speed", segment.speed_mps, ceiling, machine, person)
-        _within(name, item, "grade", segment.grade_percent, "max_grade_percent", machine, person)
+        yield from _within(name, item, "speed", segment.speed_mps, ceiling, machine, person)
+        yield from _within(name, item, "grade", segment.grade_percent, "max_grade_percent", machine, person)
     moving_s = sum(item.segment.duration_s for item in placed if item.moves)
-    if not moving_s <= limits.max_duration_s * (1.0 + TOLERANCE):
+    if not moving_s <= tighter(machine, person).max_duration_s * (1.0 + TOLERANCE):
         whose, limit_s = _whose("max_duration_s", machine, person)
         detail = f"{moving_s:.0f} s on the moving belt, the limit of the {whose} is {limit_s:.0f} s: shorten the main block"
-        raise TreadctlError("beyond_machine", join_place(name, "whole session"), detail)
-    _check_ramps(name, placed, limits)
+        yield Breach(TreadctlError("beyond_machine", join_place(name, "whole session"), detail), "max_duration_s", whose)
+    yield from _short_ramps(name, placed, machine, person)
 
 
 def ramp_time_s(from_mps: float, to_mps: float, limits: Limits) -> float:
@@ -122,7 +141,7 @@ def _whose(field: str, machine: Limits, person: Limits) -> tuple[str, float]:
     return ("person", of_person) if of_person < of_machine else ("machine", of_machine)
 
 
-def _within(name: str, item: PlacedSegment, what: str, value: float, field: str, machine: Limits, person: Limits) -> None:
+def _within(name: str, item: PlacedSegment, what: str, value: float, field: str, machine: Limits, person: Limits) -> Iterator[Breach]:
     whose, limit = _whose(field, machine, person)
     if value <= limit * (1.0 + TOLERANCE):
         return
@@ -131,7 +150,7 @@ def _within(name: str, item: PlacedSegment, what: str, value: float, field: str,
         words = f"{what} {shown} {item.segment.direction.value}, the limit of the {whose} is {allowed} ({field})"
     else:
         words = f"{what} {value:g} %, the limit of the {whose} is {limit:g} % ({field})"
-    raise TreadctlError("beyond_machine", segment_place(name, item), words)
+    yield Breach(TreadctlError("beyond_machine", segment_place(name, item), words), field, whose, item)
 
 
 def segment_place(name: str, item: PlacedSegment) -> str:
@@ -143,17 +162,23 @@ def _speed_words(speed_mps: float) -> str:
     return f"{kmh_from_mps(speed_mps):.2f} km/h ({speed_mps:.3f} m/s)"
 
 
-def _check_ramps(name: str, placed: tuple[PlacedSegment, ...], limits: Limits) -> None:
+def _short_ramps(name: str, placed: tuple[PlacedSegment, ...], machine: Limits, person: Limits) -> Iterator[Breach]:
+    limits = tighter(machine, person)
     speed_mps, grade_percent, direction = 0.0, 0.0, placed[0].segment.direction
     for item in placed:
         segment = item.segment
         start_mps = 0.0 if segment.direction is not direction else speed_mps
         ramp_s = ramp_time_s(start_mps, segment.speed_mps, limits)
         if not ramp_s <= segment.duration_s:
+            field = "max_acceleration_mps2" if segment.speed_mps > start_mps else "max_deceleration_mps2"
             detail = f"reaching {_speed_words(segment.speed_mps)} takes {ramp_s:.1f} s, the segment lasts {segment.duration_s:g} s"
-            raise TreadctlError("bad_profile", segment_place(name, item), detail)
+            yield _short(name, item, field, detail, machine, person)
         grade_s = abs(segment.grade_percent - grade_percent) / limits.max_grade_rate_percent_per_s
         if not grade_s <= segment.duration_s:
             detail = f"reaching {segment.grade_percent:g} % of grade takes {grade_s:.0f} s, the segment lasts {segment.duration_s:g} s"
-            raise TreadctlError("bad_profile", segment_place(name, item), detail)
+            yield _short(name, item, "max_grade_rate_percent_per_s", detail, machine, person)
         speed_mps, grade_percent, direction = segment.speed_mps, segment.grade_percent, segment.direction
+
+
+def _short(name: str, item: PlacedSegment, field: str, detail: str, machine: Limits, person: Limits) -> Breach:
+    return Breach(TreadctlError("bad_profile", segment_place(name, item), detail), field, _whose(field, machine, person)[0], item)

@@ -107,7 +107,7 @@ def make_plan(profile: Profile, frame: MachineFrame, person: Limits | None = Non
     placed = flatten(profile)
     limits = tighter(frame.limits, caps)
     _require_guards(profile, placed, frame)
-    rows = tuple(_timeline(profile, placed, limits))
+    rows = timeline(profile, placed, limits)
     end_mps = rows[-1].segment.speed_mps
     peak_mps = program.max_speed_mps
     return Plan(
@@ -178,7 +178,8 @@ def _stop(speed_mps: float, deceleration_mps2: float, frame: MachineFrame) -> St
     return Stop(speed_mps, deceleration_mps2, frame.reaction_s, distance_m, stopping_time_s(speed_mps, deceleration_mps2, frame.reaction_s))
 
 
-def _timeline(profile: Profile, placed: tuple[PlacedSegment, ...], limits: Limits) -> list[PlannedSegment]:
+def timeline(profile: Profile, placed: tuple[PlacedSegment, ...], limits: Limits) -> tuple[PlannedSegment, ...]:
+    """The segments in time, whether or not the limits allow them: their slopes alone are used."""
     rows: list[PlannedSegment] = []
     now_s, speed_mps, direction = 0.0, 0.0, profile.direction
     for item in placed:
@@ -190,7 +191,7 @@ def _timeline(profile: Profile, placed: tuple[PlacedSegment, ...], limits: Limit
         distance_m = slowing_m + (start_mps + segment.speed_mps) / 2.0 * ramp_s + segment.speed_mps * (segment.duration_s - ramp_s)
         rows.append(PlannedSegment(item.place, segment, now_s, waits_s, start_mps, ramp_s, distance_m))
         now_s, speed_mps, direction = rows[-1].ends_s, segment.speed_mps, segment.direction
-    return rows
+    return tuple(rows)
 
 
 def _margins(rows: tuple[PlannedSegment, ...], machine: Limits, person: Limits) -> tuple[Margin, ...]:
