@@ -12,25 +12,21 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-<<<<<<< HEAD
-from treadctl.console import access, care, kiosk, leaving, machine, people, reading, service, sessions, trends, users
+from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, reading, service, sessions, trends, users
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
 from treadctl.console.metrics import Measured
 from treadctl.console.openapi import ADDRESS, describe
-=======
-from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, sessions, trends
-from treadctl.console.context import ASSETS, Context
-from treadctl.console.guard import Guard
->>>>>>> 1801b681407be683c744aa5eefcdfc6abe16f6b5
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import Problem, problem_from, problem_response
 from treadctl.console.settings import Door
 from treadctl.console.visiting import visitor
 from treadctl.errors import TreadctlError
 
-PARTS: Final = (machine, access, kiosk, people, care, leaving, trends, sessions, reading, users, service)
+PARTS: Final = (
+    machine, access, kiosk, people, care, leaving, trends, sessions, reading, protocols, prescriptions, prescriptions_api, users, service,
+)  # fmt: skip
 
 
 def create_app(context: Context) -> FastAPI:
@@ -46,17 +42,9 @@ def create_app(context: Context) -> FastAPI:
     )  # fmt: skip
     app.openapi = describe(app)  # type: ignore[method-assign]  # FastAPI's own way to complete the document
     app.state.context = context
-<<<<<<< HEAD
     context.link.heard.append(context.metrics.hear)
     for part in PARTS:
         app.include_router(part.ROUTES)
-=======
-    for routes in (
-        machine.ROUTES, access.ROUTES, kiosk.ROUTES, people.ROUTES, care.ROUTES, leaving.ROUTES, trends.ROUTES, sessions.ROUTES, protocols.ROUTES,
-        prescriptions.ROUTES, prescriptions_api.ROUTES,
-    ):  # fmt: skip
-        app.include_router(routes)
->>>>>>> 1801b681407be683c744aa5eefcdfc6abe16f6b5
     app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
     for kind in (Problem, TreadctlError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)
