@@ -12,7 +12,22 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from treadctl.console import access, care, kiosk, leaving, machine, people, prescriptions, prescriptions_api, protocols, reading, service, sessions, trends, users
+from treadctl.console import (
+    access,
+    care,
+    kiosk,
+    leaving,
+    machine,
+    people,
+    prescriptions,
+    prescriptions_api,
+    protocols,
+    reading,
+    service,
+    sessions,
+    trends,
+    users,
+)
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
