@@ -31,7 +31,7 @@ REPLAYED: Final = "Idempotent-Replayed"
 LONGEST_KEY: Final = 128
 PREFIX: Final = "/api/v1/"
 HELD: Final = "/api/v1/session/start"
-NOT_DONE: Final = frozenset({401, 403, 408, 413, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
+NOT_DONE: Final = frozenset({401, 403, 408, 413, 428, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
 KEPT_FOR: Final = timedelta(hours=24)
 FORGET_EVERY_S: Final = 3600.0
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

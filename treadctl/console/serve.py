@@ -7,7 +7,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,9 +52,7 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
     records = await Records.open(settings.database, key, file_mode=SHARED)
     try:
         if key is not None and records.people.vault.locked and not (await records.people.search(size=1)).items:
-            with suppress(TreadctlError):  # a new clinic has a key of its own before it has a name; the other door may be making it now
-                await asyncio.to_thread(make_key, key, SHARED & ~0o020)
-            records.people.vault = await asyncio.to_thread(Vault.open, key)
+            records.people.vault = await _first_key(key)  # a new clinic: its names are locked with a key of its own, made before there is one
         # What the kiosk asks may count as local; the daemon looks at the user behind the socket as well, and takes a desk for remote whatever it claims.
         link = DaemonLink(dial or Path(settings.socket), origin=Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE)
         accounts = Accounts(records, door, settings.idle, utc_now, time.monotonic)
@@ -62,6 +60,21 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
         yield Context(settings, door, link, records, accounts, words, time.monotonic, utc_now, pages, frame, holds, workshop)
     finally:
         await records.close()
+
+
+async def _first_key(path: Path, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Vault:
+    """Make the key of names and open it. The other door may be doing the same at this very moment: then its key is waited for. Raises as Vault.open does."""
+    try:
+        await asyncio.to_thread(make_key, path, SHARED & ~0o020)
+    except TreadctlError as error:
+        if error.kind.name != "record_exists":
+            raise
+    for _ in range(20):
+        try:
+            return await asyncio.to_thread(Vault.open, path)
+        except TreadctlError:  # there, and not yet written
+            await sleep(0.05)
+    return await asyncio.to_thread(Vault.open, path)
 
 
 def server(context: Context) -> uvicorn.Server:
