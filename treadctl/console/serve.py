@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ import uvicorn
 
 from treadctl.config.machine import load_machine
 from treadctl.console.accounts import Accounts
-from treadctl.console.context import Context, environment
+from treadctl.console.context import Backlog, Context, environment
 from treadctl.console.holds import Holds
 from treadctl.console.link import DaemonLink
 from treadctl.console.settings import DEFAULT_PATH, Door, Settings, load
@@ -27,7 +28,9 @@ from treadctl.core.messages import Origin
 from treadctl.errors import TreadctlError
 from treadctl.ipc.aio import Dial
 from treadctl.prescription.frame import frame_of
-from treadctl.records.importing import Importer
+from treadctl.records.importing import START, Importer
+from treadctl.records.importing.backlog import waiting_bytes
+from treadctl.records.importing.cursor import parse
 from treadctl.records.importing.intake import Intake
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault, make_key
@@ -90,22 +93,31 @@ def server(context: Context) -> uvicorn.Server:
 
 async def serve(settings: Settings, door: Door) -> None:
     """Serve one door until SIGTERM or SIGINT."""
-    async with opened(settings, door) as context, importing(context):
+    async with opened(settings, door) as bare, importing(bare) as context:
         await announce(context)
         await server(context).serve()
 
 
 @asynccontextmanager
-async def importing(context: Context) -> AsyncIterator[None]:
-    """Fill the records from the journal meanwhile, where this door is to do it. It is behind by two seconds at most, and by nothing that is lost."""
+async def importing(context: Context) -> AsyncIterator[Context]:
+    """Fill the records from the journal meanwhile, where this door is to do it; the context then knows how much waits.
+
+    A session is in the records two seconds after its end, or whenever the console is there again.
+    """
     if context.settings.imports is not context.door:
-        yield
+        yield context
         return
     journal = Path(context.settings.journal_dir)
-    importer = Importer(journal, Intake(context.records, str(journal)))
-    task = asyncio.create_task(importer.watch(told=_Told()), name="importer")
+    intake, told = Intake(context.records, str(journal)), _Told()
+
+    async def backlog() -> Backlog:
+        position = await intake.cursor()
+        waiting = await asyncio.to_thread(waiting_bytes, journal, parse(position) if position else START)
+        return Backlog(waiting, await intake.imported_at(), told.last)
+
+    task = asyncio.create_task(Importer(journal, intake).watch(told=told), name="importer")
     try:
-        yield
+        yield replace(context, backlog=backlog)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -113,14 +125,16 @@ async def importing(context: Context) -> AsyncIterator[None]:
 
 
 class _Told:
-    """Says once what is wrong with the import, and again when it is something else."""
+    """Says once what is wrong with the import, and again when it is something else. `last` is what it said last."""
 
     def __init__(self) -> None:
-        self._last = ""
+        self.last = ""
 
-    def __call__(self, error: TreadctlError) -> None:
-        if str(error) != self._last:
-            self._last = str(error)
+    def __call__(self, error: TreadctlError | None) -> None:
+        if error is None:
+            self.last = ""
+        elif str(error) != self.last:
+            self.last = str(error)
             LOG.warning("the journal cannot be imported now: %s", error)
 
 

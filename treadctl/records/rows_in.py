@@ -56,6 +56,11 @@ async def read_cursor(connection: AsyncConnection, journal: str) -> Any:  # noqa
     return (await connection.execute(select(IMPORT_CURSOR.c.position).where(IMPORT_CURSOR.c.journal == journal))).scalar_one_or_none()
 
 
+async def cursor_moved_at(connection: AsyncConnection, journal: str) -> datetime | None:
+    """When it was written last."""
+    return (await connection.execute(select(IMPORT_CURSOR.c.at).where(IMPORT_CURSOR.c.journal == journal))).scalar_one_or_none()
+
+
 async def write_cursor(connection: AsyncConnection, journal: str, position: object, at: datetime) -> None:
     """Note the importer's place, any value that JSON knows."""
     made = insert_into(connection, IMPORT_CURSOR).values(journal=journal, position=position, at=at)

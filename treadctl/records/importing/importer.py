@@ -55,12 +55,17 @@ class Importer:
             self._assembler = None  # it is ahead of the store; perhaps a thread is still at it
             raise
 
-    async def watch(self, every_s: float = 2.0, told: Callable[[TreadctlError], None] | None = None) -> None:
-        """`run_once` for ever, `every_s` apart. What goes wrong is told and tried again; cancel it to end it."""
+    async def watch(self, every_s: float = 2.0, told: Callable[[TreadctlError | None], None] | None = None) -> None:
+        """`run_once` for ever, `every_s` apart. What goes wrong is told and tried again, and None is told once it goes well again; cancel it to end it."""
+        ill = False
         while True:
             try:
                 await self.run_once()
+                if ill and told is not None:
+                    told(None)
+                ill = False
             except TreadctlError as error:
+                ill = True
                 if told is not None:
                     told(error)
             await self._sleep(every_s)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from treadctl.records.audit import Actor, append
 from treadctl.records.importing.findings import Gap
 from treadctl.records.model import Arming, ProofTest, Session
-from treadctl.records.rows_in import read_cursor, write_cursor, write_proof_tests, write_sessions
+from treadctl.records.rows_in import cursor_moved_at, read_cursor, write_cursor, write_proof_tests, write_sessions
 from treadctl.records.store import Records
 
 IMPORTER: Final = Actor("importer", "system")
@@ -27,6 +28,11 @@ class Intake:
         async with self._records.database.read() as connection:
             position = await read_cursor(connection, self._journal)
         return str(position) if position is not None else None
+
+    async def imported_at(self) -> datetime | None:
+        """When the cursor moved last; None before the first commit."""
+        async with self._records.database.read() as connection:
+            return await cursor_moved_at(connection, self._journal)
 
     async def arming(self, request_id: str) -> Arming | None:
         """Whom and what it was for."""
