@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel, ConfigDict, Field
 
 from treadctl.console.accounts import Visitor
+from treadctl.console.armed import whose
 from treadctl.console.context import Context, context_of
 from treadctl.console.once import Once
 from treadctl.console.pages import page
@@ -110,7 +111,8 @@ async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
     say = context.words.say
     questions = {kind.value: {"text": say(text), "low": low, "high": high} for kind, (text, low, high) in QUESTIONS.items()}
     buttons = [(kind.value, say(text), when) for command, (kind, text) in PLAIN.items() if (when := whenever(command, who.role, who.place))]
-    return page(request, "live.html", who=who, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
+    held = await whose(context, who)
+    return page(request, "live.html", who=who, held=held, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
 
 
 @ROUTES.get("/api/v1/state", response_model=Shown)
