@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from console_rig import HEALTHY, PIN, Browser, Machine, walker
@@ -81,8 +82,7 @@ async def test_what_was_armed_long_ago_or_by_a_clock_that_was_set_back_starts_no
     person, revision = await walker(records)
     await kiosk.sign_on(Role.STAFF)
     arming = await armed(kiosk, machine, person, revision)
-    machine.clock.later(max(0.0, seconds))
-    machine.clock.now = machine.clock.now if seconds > 0.0 else machine.clock.now.fromtimestamp(machine.clock.now.timestamp() + seconds, machine.clock.now.tzinfo)
+    machine.clock.now += timedelta(seconds=seconds)
     machine.show(at_s=2.0)
     assert (await kiosk.ask(START, {"arming": arming}, status=409))["code"] == "armed_long_ago"
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.armed import Whose, require_armed, require_startable, whose
-from treadctl.console.context import Context, context_of
+from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.knowing import known_of
 from treadctl.console.machine import Taken
 from treadctl.console.once import Once
@@ -211,7 +211,7 @@ class Renewed(BaseModel):
 
 @ROUTES.post("/api/v1/session/start", response_model=Opened)
 async def open_hold(body: Start, context: Ctx, who: Checked) -> dict[str, Any]:
-    """A button is pressed: the id under which it is renewed. Refused unless the machine holds what the page shows, armed by this attendant and still allowed."""
+    """A button is pressed: the id under which it is renewed. Refused unless the machine holds what the page shows, still allowed."""
     context.demand(who, Command.START_HOLD)
     await require_startable(context, who, body.arming, lambda arming: _against(context, arming))
     return {"hold": context.holds.open(who.token, body.arming)}
@@ -225,9 +225,10 @@ class Renewal(BaseModel):
 
 
 @ROUTES.put("/api/v1/session/start/{hold}", response_model=Renewed)
-async def renew_hold(hold: str, body: Renewal, context: Ctx, who: Checked) -> dict[str, Any]:
+async def renew_hold(hold: str, body: Renewal, request: Request, context: Ctx, who: Checked) -> dict[str, Any]:
     """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
     context.demand(who, Command.START_HOLD)
+    require_timely(context, request)
     require_armed(context, context.holds.renew(hold, who.token, body.n))
     taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25)
     return {"started": taken.state != "armed", "state": taken.state}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.armed import whose
-from treadctl.console.context import Context, context_of
+from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem, problem_of
@@ -37,6 +37,8 @@ PLAIN: Final = {
     Command.RESET: (RequestKind.RESET, _("Reset")),
     Command.DISARM: (RequestKind.DISARM, _("Put away")),
 }
+
+SLOWING: Final = frozenset({RequestKind.HOLD, RequestKind.END})  # good at any time; whatever else was asked for long ago may no longer be wanted
 
 Ctx = Annotated[Context, Depends(context_of)]
 Whom = Annotated[Visitor, Depends(visitor)]
@@ -209,8 +211,10 @@ async def answer(said: Said, context: Ctx, who: Checked) -> dict[str, Any]:
 
 
 def _add(command: Command, kind: RequestKind) -> None:
-    async def ask(context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
+    async def ask(request: Request, context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
         context.demand(who, command)
+        if kind not in SLOWING:
+            require_timely(context, request)
         taken = await context.link.ask(kind, who.named)
         return {"accepted": True, "state": taken.state}
 
@@ -233,7 +237,11 @@ async def ask_form(kind: str, request: Request, context: Ctx, who: Checked) -> R
             if command is None:
                 raise Problem(404, "Not found", context.words.say(_("There is nothing of this name to ask for.")))
             context.demand(who, command)
+            if PLAIN[command][0] not in SLOWING:
+                require_timely(context, request)
             await context.link.ask(PLAIN[command][0], who.named)
+    except Problem as problem:
+        return page(request, "message.html", status=problem.status, who=who, title=context.words.say(_("Not done")), text=context.words.say(problem.detail))
     except (TreadctlError, ValueError) as error:
         text = problem_of(error).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
         return page(request, "message.html", status=409, who=who, title=context.words.say(_("Not done")), text=text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ProgramView:
-    """Where the program stands. `segment` counts from 0; `remaining_s` is of the whole program, holds excluded; `arming` is the id of the request that armed it."""
+    """Where the program stands. `segment` counts from 0; `remaining_s` is of the whole program, holds excluded; `arming`: id of the ARM request."""
 
     name: str
     direction: str
