@@ -28,7 +28,7 @@ from treadctl.errors import TreadctlError
 from treadctl.ipc.memory import memory_dial
 from treadctl.ipc.messages import ReceivedRequest
 from treadctl.ipc.server import ControlServer
-from treadctl.ipc.snapshot import BeltView, ChannelView, JournalView, Snapshot
+from treadctl.ipc.snapshot import BeltView, ChannelView, JournalView, ProgramView, Snapshot
 from treadctl.prescription.frame import REFERENCE
 from treadctl.records.audit import Actor
 from treadctl.records.database import sqlite_url
@@ -82,6 +82,7 @@ class Machine:
         self.clock = clock
         self.asked: list[ReceivedRequest] = []
         self.reasons: tuple[str, ...] = ()
+        self.says = dict(ASKED_AS)
         self.shown = Snapshot(
             at_s=1.0, state="idle", since_s=0.0, belt=BeltView(0.0, 0.0, None, "forward", 0.0, 0.01),
             channels=(ChannelView("cord_a", True, 0.01, "good"),), journal=JournalView(ok=True),
@@ -105,7 +106,13 @@ class Machine:
         if self.reasons and request.kind is not RequestKind.STOP:
             self.server.reply(request.id, state=self.shown.state, reasons=self.reasons)
             return
-        self.server.reply(request.id, state=ASKED_AS.get(request.kind, self.shown.state))
+        self.server.reply(request.id, state=self.says.get(request.kind, self.shown.state))
+
+    def show_armed(self, arming: str = "") -> str:
+        """Armed by the last ARM request, or by another one; which one."""
+        arming = arming or next(request.id for request in reversed(self.asked) if request.kind is RequestKind.ARM)
+        self.show(state="armed", program=ProgramView("knee-oa-retro-walk", "reverse", "console", 0, 3, "walk in", 0.0, 600.0, 600.0, arming=arming))
+        return arming
 
     def show(self, **changes: object) -> None:
         """What it does from now on; the console hears of it with the next snapshot."""

@@ -59,7 +59,7 @@ async def test_the_cookies_of_one_door_are_worth_nothing_at_the_other(desk: Brow
     kiosk.client.cookies.clear()
     kiosk.client.cookies = httpx.Cookies(desk.client.cookies)
     assert "Pair this screen" in await kiosk.see("/")
-    answer = await kiosk.ask("/api/v1/session/start", status=401)
+    answer = await kiosk.ask("/api/v1/session/start", {"arming": "none"}, status=401)
     assert answer["detail"] == "This screen is not paired with the machine yet: enter the pairing PIN first."
 
 

@@ -30,20 +30,20 @@ async def test_a_known_person_is_walking_within_five_touches_of_the_list(kiosk: 
     assert person.id in await kiosk.see("/")  # touch 1: the person
     page = await kiosk.see(f"/walk/{person.id}")
     assert page.count('type="checkbox"') == 3  # touches 2 to 4: the checklist, which arms by itself when complete
-    await arm(kiosk, person.id, revision.id)
+    arming = (await arm(kiosk, person.id, revision.id))["arming"]
     order = machine.asked[-1]
     assert order.kind is RequestKind.ARM
     assert order.arm is not None
     assert order.arm.prescribed is not None
     assert order.arm.checklist.complete
     assert order.who == "staff (staff, machine)"
-    machine.show(state="armed")
+    machine.show_armed()
     await kiosk.until("armed")
-    hold = (await kiosk.ask("/api/v1/session/start"))["hold"]  # touch 5: hold to start
+    hold = (await kiosk.ask("/api/v1/session/start", {"arming": arming}))["hold"]  # touch 5: hold to start
     for n in range(1, 11):
         machine.clock.later(0.1)
         if n == 10:
-            machine.show(state="warm_up")
+            machine.says[RequestKind.START_HOLD] = "warm_up"
         answer = await kiosk.ask(f"/api/v1/session/start/{hold}", {"n": n}, "PUT")
         assert answer["started"] is (n == 10)
     held = [request for request in machine.asked if request.kind is RequestKind.START_HOLD]
@@ -100,10 +100,12 @@ async def test_somebody_elses_prescription_cannot_be_walked(kiosk: Browser, mach
 
 
 async def test_a_replayed_renewal_starts_nothing(kiosk: Browser, machine: Machine, records: Records) -> None:
+    person, revision = await walker(records)
     await kiosk.sign_on(Role.STAFF)
-    machine.show(state="armed")
+    arming = (await arm(kiosk, person.id, revision.id))["arming"]
+    machine.show_armed()
     await kiosk.until("armed")
-    hold = (await kiosk.ask("/api/v1/session/start"))["hold"]
+    hold = (await kiosk.ask("/api/v1/session/start", {"arming": arming}))["hold"]
     await kiosk.ask(f"/api/v1/session/start/{hold}", {"n": 1}, "PUT")
     before = len(machine.asked)
     for _ in range(2):
@@ -148,7 +150,7 @@ async def test_a_desk_can_hold_and_end_but_never_start(desk: Browser, machine: M
     await arm(desk, person.id, revision.id, 403)
     machine.show(state="armed")
     await desk.until("armed")
-    await desk.ask("/api/v1/session/start", status=403)
+    await desk.ask("/api/v1/session/start", {"arming": "0" * 32}, status=403)
     machine.show(state="running")
     await desk.until("running")
     for kind in ("hold", "end"):

@@ -34,21 +34,21 @@ def refused(holds: Holds, key: str, n: int, owner: str = "a") -> str:
 
 
 def test_renewals_in_order_keep_it(holds: Holds, clock: Clock) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     for n in range(1, 30):
         clock.now_s += 0.1
         holds.renew(key, "a", n)
 
 
 def test_a_renewal_sent_again_ends_it(holds: Holds) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     holds.renew(key, "a", 1)
     assert refused(holds, key, 1) == "hold_order"
     assert refused(holds, key, 2) == "hold_over"
 
 
 def test_a_pause_ends_it(holds: Holds, clock: Clock) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     holds.renew(key, "a", 1)
     clock.now_s += PAUSE_S + 0.01
     assert refused(holds, key, 2) == "hold_late"
@@ -56,19 +56,19 @@ def test_a_pause_ends_it(holds: Holds, clock: Clock) -> None:
 
 
 def test_another_browser_cannot_renew_it_and_ends_it(holds: Holds) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     assert refused(holds, key, 1, "b") == "hold_over"
     assert refused(holds, key, 1) == "hold_over"
 
 
 def test_a_new_press_ends_the_old_one(holds: Holds) -> None:
-    old = holds.open("a")
-    holds.renew(holds.open("a"), "a", 1)
+    old = holds.open("a", "one")
+    holds.renew(holds.open("a", "one"), "a", 1)
     assert refused(holds, old, 1) == "hold_over"
 
 
 def test_it_ends_by_itself_after_fifteen_seconds(holds: Holds, clock: Clock) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     n = 0
     while clock.now_s < LONGEST_S:
         n += 1
@@ -79,6 +79,6 @@ def test_it_ends_by_itself_after_fifteen_seconds(holds: Holds, clock: Clock) -> 
 
 
 def test_a_clock_that_is_no_number_ends_it(holds: Holds, clock: Clock) -> None:
-    key = holds.open("a")
+    key = holds.open("a", "one")
     clock.now_s = float("nan")
     assert refused(holds, key, 1) == "hold_late"

@@ -38,14 +38,14 @@ CHECKED: Final = {"cord_clipped": True, "shoes": True, "clear_zone": True}
 SETTINGS: Final = {"clinic": "Hill", "language": "en", "units": "km/h", "zone": "UTC"}
 ROUTES_OF: Final[dict[Command, tuple[Ask, ...]]] = {
     Command.STOP: (Ask("POST", "/api/v1/stop"), Ask("POST", "/stop")),
-    Command.WATCH: (Ask("GET", "/api/v1/state"), Ask("GET", "/live"), Ask("GET", "/api/v1/live/series")),
+    Command.WATCH: (Ask("GET", "/api/v1/state"), Ask("GET", "/live"), Ask("GET", "/api/v1/live/series"), Ask("GET", "/api/v1/session/whose")),
     Command.LEAVE_KIOSK: (Ask("GET", "/leave"),),  # carried out it would end the pairing of all: see test_access
     Command.PAIR: (Ask("POST", "/pair", {"pin": "no PIN"}),),
     Command.ARM: (
         Ask("POST", "/api/v1/session/arm", json={"person_id": "{person}", "revision_id": "{revision}", **CHECKED}),
         Ask("POST", "/walk/{person}/arm", {"revision": "{revision}"}),
     ),
-    Command.START_HOLD: (Ask("POST", "/api/v1/session/start"), Ask("PUT", "/api/v1/session/start/none", json={"n": 1})),
+    Command.START_HOLD: (Ask("POST", "/api/v1/session/start", json={"arming": "none"}), Ask("PUT", "/api/v1/session/start/none", json={"n": 1})),
     Command.HOLD: (Ask("POST", "/api/v1/session/hold"), Ask("POST", "/ask/hold", {})),
     Command.RESUME: (Ask("POST", "/api/v1/session/resume"), Ask("POST", "/ask/resume", {})),
     Command.END: (Ask("POST", "/api/v1/session/end"), Ask("POST", "/ask/end", {})),

@@ -24,6 +24,7 @@ from treadctl.console.ages import KEPT, Ages
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Place
 from treadctl.console.settings import Door, Idle
+from treadctl.errors import TreadctlError
 from treadctl.ports import Clock
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role, User
@@ -38,6 +39,7 @@ LONGEST_WAIT_S: Final = 15 * 60.0
 PAIRING_TRIES: Final = 5
 TOUCH_AFTER_S: Final = 60.0  # a session's last use is written no more often than this
 SYSTEM: Final = Actor("console", "system")
+NOT_FIRST: Final = "The code is the one that the console printed at its start; it is good until there is an administrator."
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +205,20 @@ class Accounts:
 
     async def first_run(self, code: str, login: str, name: str, password: str) -> User:
         """Make the first administrator. Raises Problem 403 for a wrong code or where there is one already."""
-        if await self._has_administrator() or not hmac.compare_digest(code.strip().lower().encode(), self._first_code.encode()):
-            raise Problem(403, "Not now", "The code is the one that the console printed at its start; it is good until there is an administrator.")
+        given = code.strip().lower().encode()
+        if await self._has_administrator() or not hmac.compare_digest(given, self._first_code.encode()):
+            raise Problem(403, "Not now", NOT_FIRST)
         kept = await self.hash(password, "password")
+        self._first_code, code = secrets.token_hex(8), self._first_code  # spent before anything is waited for: of two at once, one is made
+        if not hmac.compare_digest(given, code.encode()):
+            raise Problem(403, "Not now", NOT_FIRST)
+        try:
+            return await self._add_first(login, name, kept)
+        except TreadctlError:
+            self._first_code = code
+            raise
+
+    async def _add_first(self, login: str, name: str, kept: str) -> User:
         return await self._records.users.add(SYSTEM, login.strip().lower(), name.strip(), Role.ADMINISTRATOR, password_hash=kept)
 
 

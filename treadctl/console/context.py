@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from treadctl.console.accounts import Accounts, Visitor
+from treadctl.console.guard import ARRIVED
 from treadctl.console.holds import Holds
 from treadctl.console.house import House
 from treadctl.console.link import DaemonLink
@@ -27,6 +29,7 @@ from treadctl.records.store import Records
 from treadctl.reports.work import Workshop
 
 HERE: Final = Path(__file__).parent
+WISH_S: Final = 1.0  # as long as the daemon itself takes a wish
 ASSETS: Final = HERE / "static"
 
 
@@ -80,6 +83,16 @@ class Context:
         if not may(command, visitor.role, visitor.place, now):
             status = 401 if visitor.role is None else 403
             raise Problem(status, "Not allowed", self.words.say(why_not(command, visitor.role, visitor.place, now)), "not_allowed")
+
+
+def require_timely(context: Context, request: Request) -> None:
+    """Raises Problem 409 for a wish that waited: by then whoever had it may want something else, and the belt must not move by itself.
+
+    What is counted is the time since the request came, for example behind a database that was busy.
+    """
+    waited_s = context.clock() - request.scope.get(ARRIVED, -math.inf)
+    if not waited_s <= WISH_S:
+        raise Problem(409, "Too late", context.words.say("It waited too long here, so it was not done. Press again if it is still wanted."), "too_late")
 
 
 def environment(words: Words) -> Environment:

@@ -23,6 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+ARRIVED: Final = "treadctl.arrived_s"  # in the scope of a request: when it came
 STOP_PATHS: Final = frozenset({"/stop", "/api/v1/stop"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY: Final = 512 * 1024  # a profile of 500 stretches is some 100 kB
@@ -79,6 +80,7 @@ class Guard:
 
     def __init__(self, app: App, names: frozenset[str], *, clock: Clock = time.monotonic, rates: Rates | None = None, patience_s: float = PATIENCE_S) -> None:
         self._app = app
+        self._clock = clock
         self._names = names
         self._rates = rates or Rates(clock)
         self._patience_s = patience_s
@@ -88,6 +90,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+
+        scope[ARRIVED] = self._clock()
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -18,6 +18,7 @@ KEPT: Final = 16
 @dataclass(slots=True)
 class _Hold:
     owner: str
+    arming: str
     opened_s: float
     renewed_s: float
     n: int = 0
@@ -30,17 +31,17 @@ class Holds:
         self._clock = clock
         self._holds: dict[str, _Hold] = {}
 
-    def open(self, owner: str) -> str:
-        """The id of a new hold; an earlier one of the same browser ends."""
+    def open(self, owner: str, arming: str) -> str:
+        """The id of a new hold, which may start what was armed by that request; an earlier one of the same browser ends."""
         now_s = self._clock()
         kept = {key: hold for key, hold in self._holds.items() if hold.owner != owner and now_s - hold.renewed_s <= PAUSE_S}
         self._holds = dict(list(kept.items())[-KEPT:])
         key = secrets.token_urlsafe(16)
-        self._holds[key] = _Hold(owner, now_s, now_s)
+        self._holds[key] = _Hold(owner, arming, now_s, now_s)
         return key
 
-    def renew(self, key: str, owner: str, n: int) -> None:
-        """Take the next renewal. Raises Problem 409, and the hold is over."""
+    def renew(self, key: str, owner: str, n: int) -> str:
+        """Take the next renewal; by which request was armed what it may start. Raises Problem 409, and the hold is over."""
         hold = self._holds.pop(key, None)
         if hold is None or not hmac.compare_digest(hold.owner.encode(), owner.encode()):
             raise Problem(409, "Let go", "The button was let go, or is held elsewhere. Press and hold it again.", "hold_over")
@@ -53,3 +54,4 @@ class Holds:
             raise Problem(409, "Held too long", "Nothing started within 15 s. Let go, look at what the machine says, and try again.", "hold_long")
         hold.n, hold.renewed_s = n, now_s
         self._holds[key] = hold
+        return hold.arming

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from treadctl.console.accounts import Visitor
-from treadctl.console.context import Context, context_of
+from treadctl.console.armed import Whose, require_armed, require_startable, whose
+from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.knowing import known_of
 from treadctl.console.machine import Taken
 from treadctl.console.once import Once
@@ -24,7 +25,7 @@ from treadctl.console.view import _, situation
 from treadctl.console.visiting import checked, visitor
 from treadctl.core.messages import Checklist, RequestKind
 from treadctl.errors import TreadctlError
-from treadctl.records.model import Person, Revision, Screening
+from treadctl.records.model import Arming, Person, Revision, Screening
 
 ROUTES: Final = APIRouter(route_class=Once)
 SHOWN: Final = 60
@@ -58,6 +59,8 @@ async def today(context: Context, person_id: str, revision_id: int | None = None
     person, screening = known.person, known.screening
     revisions = await records.prescriptions.current(person_id)
     chosen = next((r for r in revisions if r.id == revision_id), revisions[0] if revisions and revision_id is None else None)
+    if chosen is None and revisions:
+        return Today(person, screening, revisions, trouble=_("This prescription was changed meanwhile, or taken back. Open the person again."))
     if chosen is None:
         return Today(person, screening, revisions, trouble=_("Nothing is prescribed for this person. A physiotherapist prescribes at a desk."))
     day = context.words.local(context.now()).date()
@@ -87,14 +90,19 @@ async def home(request: Request, context: Ctx, who: Whom, q: str = "") -> Respon
 async def walk_page(person_id: str, request: Request, context: Ctx, who: Whom, revision: int | None = None) -> Response:
     """Today's prescription and the checklist."""
     context.demand(who, Command.VIEW_PRESCRIPTION)
-    return _walk(request, context, who, await today(context, person_id, revision))
+    return await _walk(request, context, who, await today(context, person_id, revision))
 
 
-def _walk(request: Request, context: Context, who: Visitor, day: Today, message: tuple[str, str] | None = None, status: int = 200) -> Response:
-    now = situation(context.link.moment)
+async def _walk(request: Request, context: Context, who: Visitor, day: Today, message: tuple[str, str] | None = None, status: int = 200) -> Response:
+    """The page. Where the machine is armed already the button is there for what this page shows only; else it says whose program it is."""
+    now, there = situation(context.link.moment), who.place is Place.MACHINE
+    held = await whose(context, who) if now is Situation.ARMED else Whose()
+    arming = await context.records.armings.find(held.arming) if held.arming else None
+    mine = arming is not None and day.revision is not None and (arming.person_id, arming.revision_id) == (day.person.id, day.revision.id)
     return page(
         request, "kiosk_walk.html", who=who, status=status, message=message, day=day, checks=[(key, context.words.say(text)) for key, text in CHECKS],
-        may_start=who.place is Place.MACHINE and now in {Situation.IDLE, Situation.ENDED, Situation.ARMED},
+        may_start=there and (now in {Situation.IDLE, Situation.ENDED} or mine), arming=held.arming if mine else "",
+        held=held if now is Situation.ARMED and not mine else None,
     )  # fmt: skip
 
 
@@ -109,7 +117,7 @@ async def arm_form(
         await _arm(context, who, Arm(person_id=person_id, revision_id=revision, cord_clipped=cord_clipped, shoes=shoes, clear_zone=clear_zone))
     except (TreadctlError, Problem) as error:
         problem = error if isinstance(error, Problem) else problem_of(error)
-        return _walk(request, context, who, await today(context, person_id, revision), ("bad", problem.detail), problem.status)
+        return await _walk(request, context, who, await today(context, person_id, revision), ("bad", problem.detail), problem.status)
     return RedirectResponse("/live", status_code=303)
 
 
@@ -124,7 +132,13 @@ class Arm(BaseModel):
     clear_zone: bool
 
 
-@ROUTES.post("/api/v1/session/arm", response_model=Taken)
+class Armed(Taken):
+    """The machine is armed; `arming` is what a held start has to name."""
+
+    arming: str
+
+
+@ROUTES.post("/api/v1/session/arm", response_model=Armed)
 async def arm(body: Arm, context: Ctx, who: Checked) -> dict[str, Any]:
     """Arm. Nothing moves. What preflight forbids is refused with every reason; so is an open point of the checklist."""
     return await _arm(context, who, body)
@@ -147,7 +161,39 @@ async def _arm(context: Context, who: Visitor, body: Arm) -> dict[str, Any]:
     await context.records.armings.add(who.actor, request_id, day.person.id, day.revision.id, by=who.user.login)
     checklist = Checklist(who.user.name, cord_clipped=body.cord_clipped, clear_zone=body.clear_zone, shoes=body.shoes)
     taken = await context.link.ask(RequestKind.ARM, who.named, ttl_s=2.0, arm=day.ready.arm(checklist), request_id=request_id)
-    return {"accepted": True, "state": taken.state}
+    return {"accepted": True, "state": taken.state, "arming": request_id}
+
+
+async def _against(context: Context, arming: Arming) -> tuple[str, ...]:
+    """What forbids to walk today what was armed then: the record may have changed meanwhile."""
+    day = await today(context, arming.person_id, arming.revision_id)
+    if day.ready is None:
+        return (context.words.say(day.trouble),)
+    return tuple(context.words.say(finding.sentence) for finding in day.ready.refusals)
+
+
+class WhoseProgram(BaseModel):
+    """Whose program the machine holds; empty texts where nobody here knows, or may not."""
+
+    arming: str
+    person_id: str
+    name: str
+    title: str
+
+
+@ROUTES.get("/api/v1/session/whose", response_model=WhoseProgram)
+async def whose_program(context: Ctx, who: Whom) -> dict[str, str]:
+    """Whose program the machine holds, for whoever may see the list of people."""
+    context.demand(who, Command.WATCH)
+    found = await whose(context, who)
+    return {"arming": found.arming, "person_id": found.person_id, "name": found.name, "title": found.title}
+
+
+class Start(BaseModel):
+    """What is to be started: the id that arming answered with."""
+
+    model_config = ConfigDict(extra="forbid")
+    arming: str
 
 
 class Opened(BaseModel):
@@ -164,10 +210,11 @@ class Renewed(BaseModel):
 
 
 @ROUTES.post("/api/v1/session/start", response_model=Opened)
-async def open_hold(context: Ctx, who: Checked) -> dict[str, Any]:
-    """A button is pressed: the id under which it is renewed. Nothing is asked of the machine yet."""
+async def open_hold(body: Start, context: Ctx, who: Checked) -> dict[str, Any]:
+    """A button is pressed: the id under which it is renewed. Refused unless the machine holds what the page shows, still allowed."""
     context.demand(who, Command.START_HOLD)
-    return {"hold": context.holds.open(who.token)}
+    await require_startable(context, who, body.arming, lambda arming: _against(context, arming))
+    return {"hold": context.holds.open(who.token, body.arming)}
 
 
 class Renewal(BaseModel):
@@ -178,9 +225,10 @@ class Renewal(BaseModel):
 
 
 @ROUTES.put("/api/v1/session/start/{hold}", response_model=Renewed)
-async def renew_hold(hold: str, body: Renewal, context: Ctx, who: Checked) -> dict[str, Any]:
+async def renew_hold(hold: str, body: Renewal, request: Request, context: Ctx, who: Checked) -> dict[str, Any]:
     """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
     context.demand(who, Command.START_HOLD)
-    context.holds.renew(hold, who.token, body.n)
+    require_timely(context, request)
+    require_armed(context, context.holds.renew(hold, who.token, body.n))
     taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25)
     return {"started": taken.state != "armed", "state": taken.state}

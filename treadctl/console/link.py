@@ -27,6 +27,7 @@ RATE_HZ: Final = 10.0
 KEPT_EVENTS: Final = 512
 KEPT_TRACK: Final = 36_000  # an hour at 10 Hz
 STALE_S: Final = 1.0  # older than this a value is greyed and dated
+STOP_ANSWER_S: Final = 0.3  # the daemon says within some 20 ms that it stops; whoever waits in vain must be at the cord within a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,23 @@ class DaemonLink:
         return await client.request(kind, who=who, origin=self._origin, ttl_s=ttl_s, arm=arm, answer=answer, request_id=request_id)
 
     async def stop(self, who: str) -> Accepted:
-        """Stop the belt. While the shared connection is down a connection of its own is tried at once. Raises TreadctlError(no_daemon) where nobody answers."""
+        """Stop the belt. Where the shared connection is down or silent, one of its own is tried.
+
+        Raises TreadctlError(no_daemon) where nobody answers, at the latest after twice STOP_ANSWER_S.
+        """
         client = self._client
         if client is not None:
-            with suppress(TreadctlError):
-                return await client.stop(who=who, origin=self._origin)
-        async with Client(self._where, "treadctl-console-stop", clock=self._clock) as own:
-            return await own.stop(who=who, origin=self._origin)
+            with suppress(TreadctlError, TimeoutError):
+                async with asyncio.timeout(STOP_ANSWER_S):
+                    return await client.stop(who=who, origin=self._origin)
+        own = Client(self._where, "treadctl-console-stop", clock=self._clock)
+        try:
+            async with asyncio.timeout(STOP_ANSWER_S):
+                return await own.stop_unasked(who=who, origin=self._origin)
+        except TimeoutError:
+            raise TreadctlError("no_daemon", "console", "it was told to stop, and said nothing") from None
+        finally:
+            own.close()
 
     async def _follow(self) -> None:
         async for message in follow(self._where, RATE_HZ, "treadctl-console", on_client=self._take_client, sleep=self._sleep, clock=self._clock):

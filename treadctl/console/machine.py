@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel, ConfigDict, Field
 
 from treadctl.console.accounts import Visitor
-from treadctl.console.context import Context, context_of
+from treadctl.console.armed import whose
+from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem, problem_of
@@ -36,6 +37,8 @@ PLAIN: Final = {
     Command.RESET: (RequestKind.RESET, _("Reset")),
     Command.DISARM: (RequestKind.DISARM, _("Put away")),
 }
+
+SLOWING: Final = frozenset({RequestKind.HOLD, RequestKind.END})  # good at any time; whatever else was asked for long ago may no longer be wanted
 
 Ctx = Annotated[Context, Depends(context_of)]
 Whom = Annotated[Visitor, Depends(visitor)]
@@ -110,7 +113,8 @@ async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
     say = context.words.say
     questions = {kind.value: {"text": say(text), "low": low, "high": high} for kind, (text, low, high) in QUESTIONS.items()}
     buttons = [(kind.value, say(text), when) for command, (kind, text) in PLAIN.items() if (when := whenever(command, who.role, who.place))]
-    return page(request, "live.html", who=who, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
+    held = await whose(context, who)
+    return page(request, "live.html", who=who, held=held, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
 
 
 @ROUTES.get("/api/v1/state", response_model=Shown)
@@ -207,8 +211,10 @@ async def answer(said: Said, context: Ctx, who: Checked) -> dict[str, Any]:
 
 
 def _add(command: Command, kind: RequestKind) -> None:
-    async def ask(context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
+    async def ask(request: Request, context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
         context.demand(who, command)
+        if kind not in SLOWING:
+            require_timely(context, request)
         taken = await context.link.ask(kind, who.named)
         return {"accepted": True, "state": taken.state}
 
@@ -231,7 +237,11 @@ async def ask_form(kind: str, request: Request, context: Ctx, who: Checked) -> R
             if command is None:
                 raise Problem(404, "Not found", context.words.say(_("There is nothing of this name to ask for.")))
             context.demand(who, command)
+            if PLAIN[command][0] not in SLOWING:
+                require_timely(context, request)
             await context.link.ask(PLAIN[command][0], who.named)
+    except Problem as problem:
+        return page(request, "message.html", status=problem.status, who=who, title=context.words.say(_("Not done")), text=context.words.say(problem.detail))
     except (TreadctlError, ValueError) as error:
         text = problem_of(error).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
         return page(request, "message.html", status=409, who=who, title=context.words.say(_("Not done")), text=text)

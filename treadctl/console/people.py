@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context
 from treadctl.console.desk import Checked, Ctx, Whom, done, go, person_of_desk, refusal, there_is, user_of
-from treadctl.console.facts_form import EXPERIENCES, FIELDS, LONGEST_NAME, WrongEntry, differences, entries_of, facts_of
+from treadctl.console.facts_form import EXPERIENCES, FIELDS, LONGEST_NAME, SPEEDS, WrongEntry, differences, entries_of, facts_of
 from treadctl.console.pages import page
 from treadctl.console.person_view import overview
 from treadctl.console.rights import Command
@@ -52,6 +52,7 @@ async def add(request: Request, context: Ctx, who: Checked) -> Response:
     user_of(context, who, Command.ADD_PERSON)
     entries = await _entries(request)
     try:
+        _in_our_unit(context, entries)
         person = await _add(context, who, entries)
     except (TreadctlError, WrongEntry) as error:
         return _form(request, context, who, None, entries, error)
@@ -101,6 +102,7 @@ async def change(person_id: str, request: Request, context: Ctx, who: Checked, v
     entries = await _entries(request)
     locked = context.records.people.vault.locked
     try:
+        _in_our_unit(context, entries)
         facts = facts_of(entries, context.words, None if context.allows(who, Command.PRESCRIBE) else person.facts)
         name = None if locked or entries["name"] == (person.name or "") else entries["name"]
         await context.records.people.change(who.actor, person_id, version, facts=facts, name=name, note=entries["note"])
@@ -133,6 +135,13 @@ async def _entries(request: Request) -> dict[str, str]:
     return {"name": "", "note": "", **found}
 
 
+def _in_our_unit(context: Context, entries: dict[str, str]) -> None:
+    """Raises WrongEntry where the clinic's unit of speed was changed since the form was shown: a number would mean another speed."""
+    if entries.get("unit", context.words.units.value) != context.words.units.value:
+        text = context.words.say(_("The clinic's unit of speed was changed meanwhile. Speeds are now in {unit}: enter them anew."))
+        raise WrongEntry("own_speed", text.format(unit=context.words.units.value))
+
+
 def _kept(context: Context, person: Person) -> tuple[dict[str, str], TreadctlError | None]:
     """The entries for what is kept, and why they are not all there."""
     own = {"name": person.name or "", "note": person.note}
@@ -145,7 +154,9 @@ def _kept(context: Context, person: Person) -> tuple[dict[str, str], TreadctlErr
 def _form(
     request: Request, context: Context, who: Visitor, person: Person | None, entries: dict[str, str], error: TreadctlError | WrongEntry | None = None
 ) -> Response:
-    """The form for a new person or a known one, with what is wrong with it."""
+    """The form for a new person or a known one, with what is wrong with it. Speeds entered in another unit are not shown again as if they were in this one."""
+    if entries.get("unit", context.words.units.value) != context.words.units.value:
+        entries = {**entries, **dict.fromkeys(SPEEDS, "")}
     message, status, wrong, both = None, 200, "", []
     if isinstance(error, WrongEntry):
         message, status, wrong = ("bad", error.sentence), 422, error.field

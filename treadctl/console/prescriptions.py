@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
@@ -110,7 +111,8 @@ async def difference(key: Key, request: Request, context: Ctx, who: Whom, old: N
     found = await context.records.prescriptions.revisions(key)
     newer = pick(found, new)
     older = pick(found, old if old is not None else max(1, newer.number - 1))
-    return page(request, "difference.html", who=who, revisions=found, older=older, newer=newer, rows=compare(older.text, newer.text))
+    rows = await asyncio.to_thread(compare, older.text, newer.text)
+    return page(request, "difference.html", who=who, revisions=found, older=older, newer=newer, rows=rows)
 
 
 @ROUTES.get("/prescriptions/{key}/file")

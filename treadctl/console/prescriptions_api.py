@@ -5,6 +5,7 @@ A prescription's entity tag is the number of its current revision, as in `"3"`; 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -82,10 +83,15 @@ class PlanWish(Wish):
 async def plan(body: PlanWish, context: Ctx, who: Checked) -> dict[str, Any]:
     """The plan of a draft: points to draw, limits, figures, everything found with its place, and the text where it was changed. Nothing is kept."""
     context.demand(who, Command.VIEW_PRESCRIPTION)
+    text = await asyncio.to_thread(_edited, body)  # reading a long text takes a second, and others may want to stop meanwhile
+    return draft_shown(await draft_of(context, text, body.person_id), context)
+
+
+def _edited(body: PlanWish) -> str:
     text = tidy(body.text)
     for wish in body.edits:
         text = apply_edit(text, Edit(wish.op, wish.at, wish.key, wish.value, wish.also))
-    return draft_shown(await draft_of(context, text, body.person_id), context)
+    return text
 
 
 def draft_shown(draft: Draft, context: Context) -> dict[str, Any]:
@@ -152,7 +158,7 @@ async def difference(prescription_id: Number, old: Number, new: Number, context:
     """What two revisions differ in, line by line."""
     context.demand(who, Command.VIEW_PRESCRIPTION)
     found = await context.records.prescriptions.revisions(prescription_id)
-    rows = compare(pick(found, old).text, pick(found, new).text)
+    rows = await asyncio.to_thread(compare, pick(found, old).text, pick(found, new).text)
     return {"rows": [{"sign": row.sign, "old": row.old, "new": row.new, "text": row.text, "count": row.count} for row in rows]}
 
 

@@ -18,6 +18,7 @@ import uvicorn
 
 from treadctl.config.machine import load_machine
 from treadctl.console.accounts import Accounts
+from treadctl.console.connections import Connection
 from treadctl.console.context import Backlog, Context, environment
 from treadctl.console.holds import Holds
 from treadctl.console.link import DaemonLink
@@ -86,7 +87,7 @@ def server(context: Context) -> uvicorn.Server:
     app = guarded(create_app(context), context)
     config = uvicorn.Config(
         app, host=listener.host, port=listener.port, ssl_certfile=listener.tls_cert, ssl_keyfile=listener.tls_key, access_log=False, server_header=False,
-        log_level="warning", ws="none", timeout_keep_alive=15, timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16 * 1024,
+        log_level="warning", http=Connection, ws="none", timeout_keep_alive=15, timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16 * 1024,
     )  # fmt: skip
     return uvicorn.Server(config)
 

@@ -98,7 +98,7 @@ def live(moment: Moment, now_s: float, words: Words) -> dict[str, Any]:
         "arrow": arrow, "direction": say(direction_word), "facing": say(FACINGS[program.facing]) if program else "",
         "grade": f"{words.number(belt.grade_percent)} %" if belt.grade_percent is not None else NONE,
         "left": words.clock(program.remaining_s) if program else NONE,
-        "program": program.name if program else "",
+        "program": program.name if program else "", "arming": program.arming if program else "",
         "segment": f"{program.segment + 1} / {program.segments} · {program.label}" if program else "",
         "rails": [_rail(load, age_s, behind_s, words) for load, age_s in
                   ((snapshot.rails.left_percent_bw, snapshot.rails.left_age_s), (snapshot.rails.right_percent_bw, snapshot.rails.right_age_s))],

@@ -42,13 +42,14 @@ def snapshot(
     journal: JournalView,
     machine: str,
     release: str,
+    arming: str = "",
 ) -> Snapshot:
-    """Everything a watcher may show at the instant of the last step. Costs some 200 µs: for watchers, never for the stop path."""
+    """Everything a watcher may show at the instant of the last step. Costs some 200 µs: for watchers, never for the stop path. `arming`: by which request."""
     return Snapshot(
         at_s=state.now_s,
         state=state.session.value,
         since_s=since_s,
-        program=_program(state),
+        program=_program(state, arming),
         belt=_belt(state, sample),
         rails=_rails(state, sample),
         balance=_balance(state),
@@ -69,7 +70,7 @@ def snapshot(
     )
 
 
-def _program(state: State) -> ProgramView | None:
+def _program(state: State, arming: str) -> ProgramView | None:
     arm, segment = state.walk.arm, state.walk.current
     if arm is None:
         return None
@@ -86,6 +87,7 @@ def _program(state: State) -> ProgramView | None:
         remaining_s=max(0.0, program.duration_s - state.walk.elapsed_s),
         duration_s=program.duration_s,
         profile_sha256=program.profile_sha256,
+        arming=arming,
     )
 
 

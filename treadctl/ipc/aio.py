@@ -135,6 +135,11 @@ class Client(asyncio.Protocol):
         stop_id = f"{id(self):x}-{self._clock():.6f}"
         return await self._ask("stop", stop_id, Stop(stop_id, who or user_name(), origin or origin_here()))
 
+    async def stop_unasked(self, *, who: str = "", origin: Origin | None = None) -> Accepted:
+        """Connect, and stop before anything else is said or heard: the daemon takes a stop without a greeting. In place of `connect`."""
+        await self._dial(lambda: self)
+        return await self.stop(who=who, origin=origin)
+
     async def snapshot(self) -> Snapshot:
         """One snapshot, now."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ProgramView:
-    """Where the program stands. `segment` counts from 0; `remaining_s` is of the whole program, holds excluded."""
+    """Where the program stands. `segment` counts from 0; `remaining_s` is of the whole program, holds excluded; `arming`: id of the ARM request."""
 
     name: str
     direction: str
@@ -19,6 +19,7 @@ class ProgramView:
     remaining_s: float
     duration_s: float
     profile_sha256: str = ""
+    arming: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 import { all, ask } from "./wire";
 
+const STOP_PATIENCE_MS = 1200; // the console says within 0.7 s that a stop did not get through
+
 /** Take over every [data-ask] form. Without this module they are sent as forms. */
 export function asks(): void {
   document.addEventListener("submit", (event) => {
@@ -20,8 +22,10 @@ async function send(event: SubmitEvent, form: HTMLFormElement): Promise<void> {
 
 async function stop(event: SubmitEvent): Promise<void> {
   event.preventDefault();
-  const answer = await ask("/api/v1/stop", {});
-  if (!answer.ok) (event.target as HTMLFormElement).submit(); // the page that says what to do now
+  const form = event.target as HTMLFormElement;
+  const answer = await ask("/api/v1/stop", {}, "POST", STOP_PATIENCE_MS);
+  note(form, answer.ok ? "" : form.dataset["failed"] ?? ""); // at once and without the network, which may be what failed
+  if (!answer.ok) form.submit(); // once more, for the page that says what to do now
 }
 
 function note(form: HTMLElement, text: string): void {
@@ -39,6 +43,7 @@ function note(form: HTMLElement, text: string): void {
 export function checklists(): void {
   for (const form of all("form[data-arm]")) {
     const boxes = [...form.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
+    if (form.dataset["arming"]) continue; // this very program is armed already
     let asked = false;
     const judge = async (): Promise<void> => {
       const complete = boxes.every((box) => box.checked);
@@ -48,6 +53,7 @@ export function checklists(): void {
       const answer = await ask("/api/v1/session/arm", { ...order, ...Object.fromEntries(boxes.map((box) => [box.name, box.checked])) });
       note(form, answer.ok ? "" : answer.words);
       form.classList.toggle("complete", answer.ok);
+      form.dataset["arming"] = answer.ok ? String(answer.body["arming"] ?? "") : "";
       if (!answer.ok) { asked = false; boxes.forEach((box) => { box.checked = false; }); }
       else boxes.forEach((box) => { box.disabled = true; });
     };

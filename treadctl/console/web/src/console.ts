@@ -5,6 +5,7 @@ import { holds } from "./hold";
 import { alarm, awake, cleaning } from "./kiosk";
 import { replays } from "./replay";
 import { trends } from "./trends";
+import { whose } from "./whose";
 
 asks();
 checklists();
@@ -12,10 +13,12 @@ holds();
 void trends();
 void replays();
 const kiosk = document.body.dataset["door"] === "kiosk";
-const listeners = [await chart()];
+const listeners = [whose()];
 if (kiosk) {
   awake();
   cleaning();
   listeners.push(alarm());
 }
 follow(listeners);
+listeners.push(await chart()); // after the feed: it waits for the record, which may be slow
+

@@ -21,11 +21,15 @@ export function follow(listeners: Listener[]): void {
     });
   };
   open();
+  // A browser opens some six connections to one address, for all its tabs together: what nobody looks at must not keep a stop waiting for one.
+  const close = (): void => source?.close();
+  document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
+  document.addEventListener("submit", (event) => { if ((event.target as HTMLElement).matches("[data-stop]")) { close(); setTimeout(open, 400); } }, true);
   const words = document.body.dataset["silent"] ?? "Not current: {age} old.";
   setInterval(() => {
     const quiet = performance.now() - heard;
     if (quiet > STALE_MS) silent(quiet / 1000, words);
     // A connection that says nothing for five seconds is dead, whatever the browser thinks of it.
-    if (quiet > 5000 && source?.readyState !== EventSource.CONNECTING) open();
+    if (quiet > 5000 && !document.hidden && source?.readyState !== EventSource.CONNECTING) open();
   }, 250);
 }

@@ -4,7 +4,7 @@ import { all, ask } from "./wire";
 
 const RENEW_MS = 100;
 
-/** Make every [data-hold] button a held one. */
+/** Make every [data-hold] button a held one. It starts what its form armed, and nothing else. */
 export function holds(): void {
   for (const button of all("[data-hold]")) held(button);
 }
@@ -18,27 +18,29 @@ function held(button: HTMLElement): void {
     if (pressed) return;
     pressed = true;
     button.classList.add("pressed");
-    const opened = await ask(button.dataset["hold"] ?? "", {});
-    if (!opened.ok) { say(opened.words); end(); return; }
+    const arming = button.closest<HTMLElement>("form")?.dataset["arming"] ?? "";
+    const opened = await ask(button.dataset["hold"] ?? "", { arming });
+    if (!opened.ok) { release(opened.words); return; }
     const hold = String(opened.body["hold"] ?? "");
     for (let n = 1; pressed; n += 1) {
       const begun = performance.now();
       const answer = await ask(`/api/v1/session/start/${hold}`, { n }, "PUT");
-      if (!answer.ok) { say(answer.words); break; }
       if (answer.body["started"] === true) { location.assign("/live"); return; }
-      say(button.dataset["held"] ?? "");
+      if (!answer.ok) { release(answer.words); return; }
+      if (pressed) say(button.dataset["held"] ?? "");
       await new Promise((done) => setTimeout(done, Math.max(0, RENEW_MS - (performance.now() - begun))));
     }
-    end();
   };
-  const end = (): void => {
-    if (pressed && button.dataset["released"]) say(button.dataset["released"]);
+  /** Not pressed any more, with the reason; a reason why not is not written over by letting go. */
+  const release = (words: string): void => {
+    if (pressed) say(words);
     pressed = false;
     button.classList.remove("pressed");
   };
+  const end = (): void => release(button.dataset["released"] ?? "");
   button.addEventListener("pointerdown", (event) => { button.setPointerCapture(event.pointerId); void begin(); });
   for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur", "contextmenu"]) button.addEventListener(name, end);
-  button.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); void begin(); } });
+  button.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); if (!event.repeat) void begin(); } });
   button.addEventListener("keyup", end);
   document.addEventListener("visibilitychange", () => { if (document.hidden) end(); });
 }

@@ -10,16 +10,17 @@ export interface Live {
   number: number; state: string; word: string; icon: string; look: string; stale: boolean; unit: string; banner: string;
   measured?: string; commanded?: string; old_belt?: boolean; arrow?: string; direction?: string; facing?: string; grade?: string; left?: string;
   program?: string; segment?: string; rails?: Rail[]; balance?: string; level?: string; interlocks?: Mark[]; causes?: Cause[]; blockers?: string[];
-  prompt?: string; steps?: Step[]; series?: Series;
+  arming?: string; prompt?: string; steps?: Step[]; series?: Series;
 }
 
 export interface Answer { ok: boolean; status: number; words: string; body: Record<string, unknown> }
 
-/** Ask the console for something. Never throws: an answer that did not come says so in words. */
-export async function ask(path: string, body: unknown, method = "POST"): Promise<Answer> {
+/** Ask the console for something. Never throws: an answer that did not come, in `patience` milliseconds where given, says so in words. */
+export async function ask(path: string, body: unknown, method = "POST", patience?: number): Promise<Answer> {
   try {
     const answer = await fetch(path, {
       method,
+      ...(patience === undefined ? {} : { signal: AbortSignal.timeout(patience) }),
       headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": document.body.dataset["csrf"] ?? "" },
       body: JSON.stringify(body),
     });
