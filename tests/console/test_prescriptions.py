@@ -6,6 +6,7 @@ import html
 import re
 
 import pytest
+from console_profiles import SHORT, changed
 from console_rig import FACTS, PROFILES, Browser, Machine, walker
 
 from treadctl.console.differences import compare
@@ -19,51 +20,6 @@ from treadctl.records.store import Records
 
 DOCTOR = Actor("physician", "physician")
 GOOD = (PROFILES / "knee-oa-retro-walk.toml").read_text(encoding="utf-8")
-SHORT = """format = 1
-name = "short"
-title = "Short"
-for_whom = "Anybody."
-facing = "console"
-direction = "reverse"
-requires = ["attendant"]
-
-[[sources]]
-cite = "Clinic"
-says = "By judgement."
-mark = "derived"
-
-[[warm_up]]
-kind = "floor"
-label = "Ankles"
-minutes = 1
-
-[[warm_up]]
-label = "Step on"
-minutes = 2
-speed_kmh = 0.8
-
-[[main]]
-label = "Walk"
-minutes = 5
-speed_kmh = 1.0  # as slow as it gets
-
-[[cool_down]]
-label = "Slower"
-minutes = 2
-speed_kmh = 0.8
-
-[[cool_down]]
-kind = "floor"
-label = "Stretch"
-minutes = 1
-"""
-
-
-def changed(old: str, new: str) -> str:
-    assert SHORT.count(old) == 1
-    return SHORT.replace(old, new)
-
-
 FAST = changed("speed_kmh = 1.0", "speed_kmh = 7.0")
 STEEP = changed("minutes = 5\nspeed_kmh = 1.0", "seconds = 1\nspeed_kmh = 3.0")
 ABRUPT = changed("minutes = 5\nspeed_kmh = 1.0", "seconds = 2\nspeed_kmh = 1.9")

@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from console_profiles import SHORT, changed
 from console_rig import PROFILES, Browser
-from test_prescriptions import SHORT, changed
 
 from treadctl.config.toml_lines import line_of, path_of, statements
 from treadctl.errors import TreadctlError
