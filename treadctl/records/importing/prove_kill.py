@@ -42,7 +42,7 @@ MANY: Final = Day(SHORT, round_s=14.0, arms_at_s=1.0, presses_every=3, segment_b
 PIECE_BATCHES: Final = 4
 SESSIONS_A_KILL: Final = 2.0  # so many sessions the journal has for each kill, that there is work left for the last one
 LONGEST_LIFE_S: Final = 0.12  # from the start of a process; opening the database takes about half of it
-LONGEST_IN_COMMIT_S: Final = 0.004
+LONGEST_IN_COMMIT_S: Final = 0.03
 MOST_PIECES: Final = 3
 PEOPLE: Final = 7
 EARLY: Final = datetime(2026, 1, 1, tzinfo=UTC)
