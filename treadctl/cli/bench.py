@@ -286,7 +286,7 @@ PARTS: Final = ("pages", "lists", "import", "stop")
 def console(
     quick: Annotated[bool, typer.Option("--quick", help="A short run: fewer of everything, so that the figures say less.")] = False,
     part: Annotated[list[str] | None, typer.Option("--part", help=f"One of {', '.join(PARTS)}; repeatable. Default: all.")] = None,
-    postgresql: Annotated[list[str] | None, typer.Option("--postgresql", metavar="URL", help="A new database; give two: for the lists, for the import.")] = None,
+    postgresql: Annotated[list[str] | None, typer.Option("--postgresql", metavar="URL", help="A new database; give two: for lists, for the import.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """The console: start, age of the live state, pages, lists, import, and the daemon's stop while all that is loaded."""

@@ -1,4 +1,4 @@
-"""What the console's benchmarks share: records with people in them, a browser of the standard library, the measuring of pages, of the live state and of starts."""
+"""What the benchmarks of the console share: records with people in them, a browser without a screen, the measuring of pages, live state and starts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READY_S: Final = 30.0
 OFTEN: Final = "P-OFTEN"  # the person with a thousand sessions
 PASSWORD: Final = secrets.token_hex(12)
 PIN: Final = "519402"
-LINKED: Final = re.compile(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"')
+LINKED: Final = re.compile(r'(?:href|src)="(/static/[^"?]+\.(?:css|js|svg)[^"]*)"')
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -40,6 +40,7 @@ def percentile(values: Sequence[float], part: float) -> float:
 def fill(settings_file: Path, sessions: int) -> list[str]:
     """A user of each role, and a person with so many sessions, samples and all; the ids of ten of them."""
     from argon2 import PasswordHasher  # noqa: PLC0415 - what the console needs and the command line does not
+
     from treadctl.console.settings import load  # noqa: PLC0415
     from treadctl.records.audit import Actor  # noqa: PLC0415
     from treadctl.records.model import Role  # noqa: PLC0415
@@ -185,7 +186,7 @@ async def _watch(port: int, cookie: str, from_s: float, until_s: float) -> list[
     reader, writer = await asyncio.open_connection(HOST, port)
     found: list[float] = []
     try:
-        lines = (f"GET /api/v1/live HTTP/1.1", f"Host: {HOST}:{port}", f"User-Agent: {AGENT}", f"Cookie: {cookie}", "Accept: text/event-stream", "", "")
+        lines = ("GET /api/v1/live HTTP/1.1", f"Host: {HOST}:{port}", f"User-Agent: {AGENT}", f"Cookie: {cookie}", "Accept: text/event-stream", "", "")
         writer.write("\r\n".join(lines).encode())
         first = await reader.readline()
         if b" 200 " not in first:

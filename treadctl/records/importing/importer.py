@@ -17,7 +17,6 @@ from treadctl.records.importing.reader import Chunk, Hole, read_since
 from treadctl.records.importing.sink import Sink
 from treadctl.records.model import ProofTest, Session
 
-
 PIECE_BATCHES: Final = 256
 
 

@@ -60,7 +60,7 @@ class Life:
     """What an importer told. `begun` is what it or one before it was about to have kept when it was killed, None = nothing or it was found since.
 
     `in_commit`: it was killed between beginning a commit and having it acknowledged. `landed`: it found that the last one's commit had gone through all the
-    same. `wrong` says what it met that cannot be.
+    same. `found_s` is how long it took from its start to its first look at the store, 0 = it never came so far. `wrong` says what it met that cannot be.
     """
 
     killed: bool
@@ -68,6 +68,7 @@ class Life:
     begun: Kept | None = None
     in_commit: bool = False
     landed: bool = False
+    found_s: float = 0.0
     records: int = 0
     wrong: str = ""
 
@@ -100,9 +101,10 @@ class _Watcher:
     def __init__(self, before: Life, death: Death | None) -> None:
         self._kept, self._begun = before.kept, before.begun
         self._death = death
+        self._began_s, self._found_s = time.monotonic(), 0.0
         self._pieces = 0
         self._landed = False
-        self._dies_at_s = time.monotonic() + death.wait_s if death is not None and not death.piece else float("inf")
+        self._dies_at_s = self._began_s + death.wait_s if death is not None and not death.piece else float("inf")
         self._wrong = ""
 
     def follow(self, ours: Connection, kill: Callable[[], None]) -> Life:
@@ -126,7 +128,7 @@ class _Watcher:
                 if not killed:
                     break
             self._hear(told)
-        return Life(killed, self._kept, self._begun, killed and self._pieces > 0 and self._begun is not None, self._landed, records, self._wrong)
+        return Life(killed, self._kept, self._begun, killed and self._pieces > 0 and self._begun is not None, self._landed, self._found_s, records, self._wrong)
 
     def _hear(self, told: tuple[object, ...]) -> None:
         what, value = told
@@ -143,6 +145,7 @@ class _Watcher:
 
     def _found(self, value: object) -> None:
         """What the one before had acknowledged, or that and what it was about to have kept: all of it or nothing."""
+        self._found_s = self._found_s or time.monotonic() - self._began_s
         if value != self._kept and (self._begun is None or value != self._begun):
             self._wrong = f"{value} was found, where {self._kept} was acknowledged and {self._begun} under way"
         elif isinstance(value, Kept):
