@@ -109,12 +109,12 @@ async def importing(context: Context) -> AsyncIterator[Context]:
         yield context
         return
     journal = Path(context.settings.journal_dir)
-    intake, told = Intake(context.records, str(journal)), _Told()
+    intake, reading, told = Intake(context.records, str(journal)), Intake(context.records, str(journal)), _Told()
 
     async def backlog() -> Backlog:
-        position = await intake.cursor()
+        position = await reading.cursor()
         waiting = await asyncio.to_thread(waiting_bytes, journal, parse(position) if position else START)
-        return Backlog(waiting, await intake.imported_at(), told.last)
+        return Backlog(waiting, await reading.imported_at(), told.last)
 
     task = asyncio.create_task(Importer(journal, intake).watch(told=told), name="importer")
     try:
