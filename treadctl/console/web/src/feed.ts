@@ -21,7 +21,7 @@ export function follow(listeners: Listener[]): void {
     });
   };
   open();
-  const words = document.body.dataset["silent"] ?? "Not current: {age} old.";
+  const words = document.body.dataset["silent"] ?? "{age}";
   setInterval(() => {
     const quiet = performance.now() - heard;
     if (quiet > STALE_MS) silent(quiet / 1000, words);
