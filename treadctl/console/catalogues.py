@@ -35,6 +35,7 @@ from treadctl.prescription.claims import CLAIMS
 from treadctl.prescription.rules import ROWS as RULES
 from treadctl.prescription.words import Authority, Rule
 from treadctl.records.model import Role
+from treadctl.reports.figures import HEART_RATE_NOTE
 
 ROOT: Final = Path(treadctl.__file__).parent
 MADE: Final = words.MADE
@@ -59,7 +60,7 @@ SENTENCE: Final = re.compile(r"(?:[A-Z]|\{\w+\} \w).* .*[.!?}]", re.DOTALL)
 PHRASE: Final = re.compile(r".*\w+ \w+ \w+.*", re.DOTALL)
 WORDS: Final = (  # put into sentences as parts, or shown by themselves, and not marked where they stand
     "its date", "knee", "beta-blocker", "today's date to judge its age by", "no timed exercise beside the belt", "no stretch on the belt", "not known",
-    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "years", "% BW", "pull cord", "pull_cord",
+    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "s", "m", "/min", "1/min", "m/s²", "years", "% BW", "speed", "backward, unseeing", HEART_RATE_NOTE,
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def gathered() -> dict[str, Text]:
     found: dict[str, Text] = {}
 
     def add(source: str, place: str, *, made: bool = False, plural: str = "") -> None:
-        if not any(sign.isalpha() for text, _n, _f, _c in Formatter().parse(source if made else source.replace("{", "{{").replace("}", "}}")) for sign in text):
+        if not any(sign.isalpha() for sign in source):
             return
         text = found.setdefault(source, Text())
         text.places.add(place)
@@ -144,7 +145,7 @@ def _of_code(path: Path, place: str) -> Iterator[tuple[str, bool]]:
         if text is None or id(node) in passed:
             continue
         wanted = id(node) in marked or (whole and SENTENCE.fullmatch(text)) or (phrases and PHRASE.fullmatch(text))
-        if wanted and _letters(text, isinstance(node, ast.JoinedStr)) >= 3:
+        if wanted and (isinstance(node, ast.Constant) or _letters(text) >= 3):
             yield text, isinstance(node, ast.JoinedStr)
 
 
@@ -187,8 +188,8 @@ def _name(value: ast.expr) -> str:
     return own[0] if own and own[0] else "value"
 
 
-def _letters(text: str, made: bool) -> int:
-    return sum(sign.isalpha() for part, _n, _f, _c in (Formatter().parse(text) if made else [(text, None, None, None)]) for sign in part)
+def _letters(pattern: str) -> int:
+    return sum(sign.isalpha() for part, _n, _f, _c in Formatter().parse(pattern) for sign in part)
 
 
 # --- catalogues -----------------------------------------------------------------------------------------------------------

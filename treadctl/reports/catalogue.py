@@ -65,6 +65,8 @@ class Catalogue:
     def _part(self, part: str) -> str:
         """A part of a sentence: a word of ours, several of them, a sentence of its own, or a figure; anything else stays as it is."""
         known = self(part)
+        if known == part:
+            known = self.texts.get(part.replace("_", " "), part)
         if known == part and ", " in part:
             known = ", ".join(self.texts.get(word, word) for word in part.split(", "))
         return DECIMAL.sub(rf"\1{self.decimal}\2", known)
