@@ -23,6 +23,7 @@ from jinja2 import Environment, nodes
 from jinja2.ext import extract_from_ast
 
 import treadctl
+from treadctl.config.problems import DEMANDS
 from treadctl.console import words
 from treadctl.console.rights import Situation
 from treadctl.core.interlock import ROWS as INTERLOCK
@@ -60,7 +61,7 @@ SENTENCE: Final = re.compile(r"(?:[A-Z]|\{\w+\} \w).* .*[.!?}]", re.DOTALL)
 PHRASE: Final = re.compile(r".*\w+ \w+ \w+.*", re.DOTALL)
 WORDS: Final = (  # put into sentences as parts, or shown by themselves, and not marked where they stand
     "its date", "knee", "beta-blocker", "today's date to judge its age by", "no timed exercise beside the belt", "no stretch on the belt", "not known",
-    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "s", "m", "/min", "1/min", "m/s²", "years", "% BW", "speed", "backward, unseeing", HEART_RATE_NOTE,
+    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "s", "m", "/min", "1/min", "m/s²", "years", "% BW", "unseeing", "the way they look", HEART_RATE_NOTE,
 )  # fmt: skip
 
 
@@ -98,6 +99,8 @@ def gathered() -> dict[str, Text]:
         add(source, place)
     for source in ("{code} {place}: {sentence}. Remedy: {remedy}.", "{code} {place}: {sentence} ({detail}). Remedy: {remedy}."):
         add(source, "errors.py", made=True)
+    for source in (*DEMANDS.values(), "{demand}, the file has {given}", "{demand}; it is {about}", "{demand}, the file has {given}; it is {about}"):
+        add(source, "config/problems.py", made="{" in source)
     return found
 
 

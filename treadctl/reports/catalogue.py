@@ -35,7 +35,16 @@ class Catalogue:
         known = self.texts.get(text)
         if known is not None or not self.made or not text or len(text) > LONGEST:
             return known if known is not None else text
-        return self._put_together(text)
+        return self._alike(text) or self._put_together(text)
+
+    def _alike(self, text: str) -> str | None:
+        """A text that differs from one of ours in its first letter's case and in the sign at its end."""
+        body, end = (text[:-1], text[-1]) if text.endswith((".", ":", ";")) else (text, "")
+        known = self.texts.get(body)
+        if known is None:
+            known = self.texts.get(body[:1].lower() + body[1:].replace("_", " "))
+            known = known[:1].upper() + known[1:] if known is not None else None
+        return known + end if known is not None else None
 
     @cached_property
     def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
@@ -46,7 +55,7 @@ class Catalogue:
     def _put_together(self, text: str) -> str:
         cuts = [match.start() for match in SENTENCE_ENDS.finditer(text)]
         for cut in reversed(cuts):
-            known = self.texts.get(text[:cut])
+            known = self.texts.get(text[:cut]) or self._alike(text[:cut])
             if known is not None:
                 return f"{known} {self(text[cut + 1 :])}"
         for end in (len(text), *reversed(cuts)):
@@ -67,8 +76,9 @@ class Catalogue:
         known = self(part)
         if known == part:
             known = self.texts.get(part.replace("_", " "), part)
-        if known == part and ", " in part:
-            known = ", ".join(self.texts.get(word, word) for word in part.split(", "))
+        for between in (", ", "; "):
+            if known == part and between in part:
+                known = between.join(self.texts.get(word, word) for word in part.split(between))
         return DECIMAL.sub(rf"\1{self.decimal}\2", known)
 
 
@@ -79,4 +89,4 @@ def _told(source: str) -> int:
 
 def _pattern(source: str) -> str:
     told = "".join(re.escape(text) + (f"(?P<{name}>.*?)" if name else "") for text, name, _form, _how in Formatter().parse(source))
-    return told if source.endswith(".") else rf"{told}(?P<{STOP}>\.?)"
+    return told if source.endswith((".", "}")) else rf"{told}(?P<{STOP}>\.?)"
