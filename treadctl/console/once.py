@@ -93,7 +93,7 @@ async def _answered(request: Request, handler: Handler) -> Response:
     try:
         return await handler(request)
     except (Problem, TreadctlError, RequestValidationError, HTTPException) as error:
-        return problem_response(problem_from(error))
+        return problem_response(problem_from(error, context_of(request).words.say))
 
 
 def _kept(answer: Response) -> str:

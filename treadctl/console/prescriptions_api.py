@@ -205,7 +205,7 @@ def _expected(if_match: str | None) -> int:
 
 
 async def _with_tag(context: Context, prescription_id: int, error: TreadctlError) -> Problem:
-    problem = problem_of(error)
+    problem = problem_of(error, context.words.say)
     if error.kind.name == "record_changed":
         now = (await context.records.prescriptions.revisions(prescription_id))[0]
         problem.headers["ETag"] = etag(now.number)

@@ -148,7 +148,7 @@ async def verify(
         count = await context.records.audit.verify(_head(noted, context))
     except TreadctlError as error:
         if error.kind.name != "audit_altered":
-            return await _audit(request, context, who, message=("bad", problem_of(error).detail))
+            return await _audit(request, context, who, message=("bad", problem_of(error, context.words.say).detail))
         text = context.words.say(_("The trail is NOT sound. {place}: {detail}. Treat everything from there on as unproven, and keep the database as it is."))
         return await _audit(request, context, who, message=("bad", text.format(place=error.place, detail=error.detail)))
     await context.records.audit.add(who.actor, "audit.verified", "audit", f"{count} entries, sound")

@@ -86,7 +86,7 @@ async def _asking(request: Request) -> Visitor | None:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    problem = problem_from(error)
+    problem = problem_from(error, context_of(request).words.say)
     if not _wants_page(request):
         return problem_response(problem)
     if problem.status == 401:

@@ -27,7 +27,7 @@ export async function ask(path: string, body: unknown, method = "POST", patience
     const found = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
     return { ok: answer.ok, status: answer.status, words: String(found["detail"] ?? found["title"] ?? ""), body: found };
   } catch (error) {
-    return { ok: false, status: 0, words: String(error), body: {} };
+    return { ok: false, status: 0, words: document.body.dataset["unheard"] ?? String(error), body: {} };
   }
 }
 
