@@ -31,7 +31,7 @@ GERMAN = Words("de")
 SHOWN_AS = ("title", "aria-label", "placeholder", "data-held", "data-released", "data-locked", "data-silent", "data-unheard", "data-failed", "alt")
 SAME = {source for source in TEXTS if GERMAN.catalogue.texts[source] == source}
 ENGLISH = set(TEXTS) - SAME - set(GERMAN.catalogue.texts.values())  # what is a German text as well (`Person`, `Service`) proves nothing
-TEMPLATED = {source for source, text in TEXTS.items() if any(place.endswith(".html") for place in text.places)}
+LONG = {source for source in ENGLISH if len(source) > 24}  # a sentence of ours within a longer text
 WITH_LOGINS = ("/me", "/users", "/audit")  # in the tests a login is the English name of the role
 OWN = ("format = 1",)  # text nodes that hold a profile: it is what the clinic wrote
 
@@ -225,7 +225,8 @@ def english_of(page: str, address: str = "") -> list[str]:
     found = []
     for raw in reader.found:
         text = " ".join(raw.split()).strip("■▶✘✔·○›+|: ")
-        if text and text not in logins and not raw.strip().startswith(OWN) and (text in ENGLISH or any(f" {part} " in f" {text} " for part in ENGLISH if part in TEMPLATED and len(part) > 24)):
+        within = (part for part in LONG if f" {part} " in f" {text} ")
+        if text and text not in logins and not raw.strip().startswith(OWN) and (text in ENGLISH or any(within)):
             found.append(text)
     return found
 

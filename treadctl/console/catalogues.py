@@ -41,7 +41,8 @@ from treadctl.reports.figures import HEART_RATE_NOTE
 ROOT: Final = Path(treadctl.__file__).parent
 MADE: Final = words.MADE
 MARKED: Final = {  # functions and classes, and which of their arguments people read
-    "_": (0,), "N_": (0,), "say": (0,), "word": (0,), "Problem": (1, 2), "Finding": (1, 2), "TreadctlError": (2,), "complaint": (1,), "Hit": (0,), "_when": (1,),
+    "_": (0,), "N_": (0,), "say": (0,), "word": (0,), "Problem": (1, 2), "Finding": (1, 2), "TreadctlError": (2,), "complaint": (1,), "Hit": (0,),
+    "_when": (1,),
 }  # fmt: skip
 CALLS_IN: Final = ("console", "reports", "prescription", "records")
 NOT_IN: Final = (  # what stands there is read by programs, or by whoever runs them from a command line
@@ -55,13 +56,19 @@ SENTENCES_IN: Final = (  # here every whole sentence is one that people read
     "records/importing/builder.py", "console/accounts.py", "console/drafts.py", "console/kiosk.py", "console/knowing.py", "console/rights.py",
     "console/guard.py", "console/once.py",
 )  # fmt: skip
-PHRASES_IN: Final = ("prescription/energy.py", "prescription/compile.py", "prescription/plan.py", "reports/energy_range.py", "console/link.py")  # and here every phrase of three words
+PHRASES_IN: Final = (  # and here every phrase of three words
+    "prescription/energy.py", "prescription/compile.py", "prescription/plan.py", "reports/energy_range.py", "console/link.py",
+)  # fmt: skip
+HEAD: Final = re.compile(  # what of a catalogue's head says when and by whom, and changes with each run
+    rb'^"(?:POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By|Report-Msgid-Bugs-To|Project-Id-Version): .*\n', re.MULTILINE
+)
 FIELD: Final = " ({field})"
 SENTENCE: Final = re.compile(r"(?:[A-Z]|\{\w+\} \w).* .*[.!?}]", re.DOTALL)
 PHRASE: Final = re.compile(r".*\w+ \w+ \w+.*", re.DOTALL)
 WORDS: Final = (  # put into sentences as parts, or shown by themselves, and not marked where they stand
     "its date", "knee", "beta-blocker", "today's date to judge its age by", "no timed exercise beside the belt", "no stretch on the belt", "not known",
-    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "s", "m", "/min", "1/min", "m/s²", "years", "% BW", "unseeing", "the way they look", HEART_RATE_NOTE,
+    "machine", "person", "forward", "back", "backward", "unknown", "kg", "min", "s", "m", "/min", "1/min", "m/s²", "years", "% BW", "unseeing",
+    "the way they look", HEART_RATE_NOTE,
 )  # fmt: skip
 
 
@@ -202,7 +209,7 @@ def updated(language: str, texts: dict[str, Text]) -> Catalog:
     """The catalogue of a language with exactly these texts; translations there are kept."""
     path = words.FOLDER / f"{language}.po"
     before = _read(path, language)
-    after = Catalog(locale=language, project="treadctl", version="", copyright_holder="the treadctl project", header_comment=f"# treadctl in: {language}", fuzzy=False)
+    after = Catalog(locale=language, header_comment=f"# treadctl in: {language}", fuzzy=False)
     for source, text in sorted(texts.items(), key=_order):
         old = before.get(source)
         kept = old.string if old is not None else ""
@@ -227,8 +234,7 @@ def written(catalogue: Catalog) -> bytes:
     """The file of a catalogue: no dates, no line numbers, so that it changes only with its texts."""
     out = io.BytesIO()
     write_po(out, catalogue, width=120, omit_header=False, sort_output=False, no_location=False, include_lineno=False)
-    head = re.compile(rb'^"(?:POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By|Report-Msgid-Bugs-To|Project-Id-Version): .*\n', re.MULTILINE)
-    return head.sub(b"", out.getvalue())
+    return HEAD.sub(b"", out.getvalue())
 
 
 def faults(language: str, texts: dict[str, Text]) -> list[str]:

@@ -127,7 +127,8 @@ async def check_or_save(request: Request, context: Context, who: Visitor, person
         return await editor_page(request, context, who, person_id, refused.draft, note=note, status=422, message=_not_saved(context))
     except Problem as problem:
         draft = await draft_of(context, text, person_id)
-        return await editor_page(request, context, who, person_id, draft, note=note, status=problem.status, message=("bad", problem.told(context.words.say).detail))
+        told = problem.told(context.words.say)
+        return await editor_page(request, context, who, person_id, draft, note=note, status=told.status, message=("bad", told.detail))
     return RedirectResponse(f"/prescriptions/{made.prescription_id}", status_code=303)
 
 

@@ -68,7 +68,7 @@ def _draw_head(page: Page, setting: Setting, ordered: Sequence[SessionHead], per
     if ordered:
         first, last = setting.day(ordered[0].started_at), setting.day(ordered[-1].started_at)
         counts = Counter(head.outcome for head in ordered)
-        ends = ", ".join(f"{say(OUTCOMES[outcome]).lower()}: {counts[outcome]}" for outcome in Outcome if counts[outcome])
+        ends = ", ".join(f"{_within(setting, OUTCOMES[outcome])}: {counts[outcome]}" for outcome in Outcome if counts[outcome])
         belt_s = sum(known for head in ordered if (known := finite(head.summary.belt_s)) is not None)
         distance_m = sum(known for head in ordered if (known := finite(head.summary.distance_m)) is not None)
         words = say("Sessions: {count}, from {first} to {last} ({ends}).", count=len(ordered), first=first, last=last, ends=ends)
@@ -145,6 +145,11 @@ def _latest(setting: Setting, ordered: Sequence[SessionHead]) -> Listing:
         for head in reversed(ordered)
     )
     return Listing(say("Latest sessions"), columns, rows, say("No session is on record."), lines=1)
+
+
+def _within(setting: Setting, text: str) -> str:
+    """A text as it stands within a sentence; other languages than English have capitals of their own."""
+    return setting.say(text).lower() if setting.language.startswith("en") else setting.say(text)
 
 
 def _ended(setting: Setting, head: SessionHead) -> str:

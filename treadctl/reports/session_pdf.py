@@ -198,11 +198,15 @@ def _overrides(setting: Setting, session: Session, records: Sequence[OverrideRec
     say = setting.say
     columns = (Column(say("Rule"), 1.6, bold=True), Column(say("Set aside by"), 2.8), Column(say("On"), 1.2), Column(say("Reason"), 6.4))
     rows: list[tuple[str, ...]] = []
+
+    def named(rule: str) -> str:
+        return setting.word(rule.replace("_", " "))
+
     for rule in dict.fromkeys(session.overrides):
         found = [record for record in records if record.rule == rule]
-        rows += [(rule, f"{record.by}, {say(ROLES[record.role])}", setting.day(record.at), record.reason) for record in found]
+        rows += [(named(rule), f"{record.by}, {say(ROLES[record.role])}", setting.day(record.at), record.reason) for record in found]
         if not found:
-            rows.append((rule, UNKNOWN, UNKNOWN, say("Named by the session; no record of it was handed to this report.")))
+            rows.append((named(rule), UNKNOWN, UNKNOWN, say("Named by the session; no record of it was handed to this report.")))
     return Listing(say("Rules set aside for this session"), columns, tuple(rows), say("None is on record."))
 
 

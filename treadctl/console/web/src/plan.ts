@@ -1,6 +1,7 @@
 // The drawing of a plan: speed over time, the travel of a stop from each point on a scale of its own against the deck, limits as lines.
 
 import uPlot from "uplot";
+import { figure } from "./wire";
 
 export interface Plan {
   t: number[]; speed: number[]; stop_m: number[]; deck_m: number; unit: string;
@@ -95,7 +96,7 @@ function worst(plot: uPlot, plan: Plan, colour: (name: string) => string): void 
   ctx.font = `600 ${14 * scale}px system-ui, sans-serif`;
   const right = x > plot.bbox.left + plot.bbox.width * 0.7;
   ctx.textAlign = right ? "right" : "left";
-  told(ctx, `${distance_m.toFixed(2)} m`, x + (right ? -9 : 9) * scale, y - 7 * scale, colour("--card"));
+  told(ctx, `${figure(distance_m, 2)} m`, x + (right ? -9 : 9) * scale, y - 7 * scale, colour("--card"));
   ctx.restore();
 }
 

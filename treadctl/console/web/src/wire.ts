@@ -31,6 +31,11 @@ export async function ask(path: string, body: unknown, method = "POST", patience
   }
 }
 
+/** A number with so many decimals, as the language of the page writes it. */
+export function figure(value: number, digits: number): string {
+  return new Intl.NumberFormat(document.documentElement.lang.replace("_", "-"), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
 /** The elements of a page by a data attribute. */
 export function all(selector: string): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>(selector)];
