@@ -18,4 +18,4 @@ if (kiosk) {
   cleaning();
   listeners.push(alarm());
 }
-follow(listeners);
+if (document.body.dataset["watch"] !== undefined) follow(listeners); // at a desk only who has signed on may watch
