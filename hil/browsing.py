@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect, sync_playwright
 
 from console_people import PASSWORD, PIN
 from harness import CONTACTS, MOVING, REST_MPS
+from treadctl.console.settings import Door
+from treadctl.console.visiting import SESSION
 from treadctl.core.messages import RequestKind
 from treadctl.errors import TreadctlError
 from treadctl.ipc.asking import RefusedError
@@ -27,6 +29,7 @@ FLAGS: Final = (
 )  # fmt: skip
 SIZES: Final = {"kiosk": (1280, 800), "tablet": (820, 1180), "phone": (390, 844)}
 MOVING_MPS: Final = 0.1
+PRESSES, HELD_MS = 3, 8000
 CHECKS: Final = ("clipped", "laced", "clear for 2 m")
 COUNT_TOUCHES: Final = (
     "addEventListener('pointerdown', () => sessionStorage.setItem('touches', String(1 + Number(sessionStorage.getItem('touches')))), true)"  # survives a page
@@ -109,6 +112,26 @@ class House:
             yield page
 
 
+    def address(self, door: Door) -> str:
+        """Where this door is."""
+        return self.stand.doors.kiosk_url if door is Door.KIOSK else self.stand.doors.desk_url
+
+    @contextmanager
+    def before(self, door: Door, role: Role | None, paired: bool, size: str = "kiosk", **options: Any) -> Iterator[Page]:  # noqa: ANN401
+        """Somebody of this role before this door; at the machine the attendant, or nobody, or nobody at a screen that is not paired."""
+        if role is None and not (paired and door is Door.KIOSK):
+            with visit(self.browser, size, **options) as page:
+                yield page
+        elif door is Door.DESK:
+            with self.desk(role or Role.VIEWER, size, **options) as page:
+                yield page
+        else:
+            with self.kiosk(size, **options) as page:
+                if role is None:  # signed off in this browser only
+                    page.context.clear_cookies(name=SESSION)
+                yield page
+
+
 def _state(context: BrowserContext) -> Any:  # noqa: ANN401 - handed back as it came
     return context.storage_state()
 
@@ -140,32 +163,46 @@ def sign_on(page: Page, url: str, login: str, password: str) -> None:
 # --- walking ---------------------------------------------------------------------------------------------------------
 
 
-def choose(page: Page, name: str) -> Locator:
-    """Four of the five touches, from the list of people: the person, and the three points of the checklist. The button that is held then."""
+def choose(page: Page, name: str, prescription: str = "") -> Locator:
+    """Four of the five touches, from the list of people: the person, and the three points of the checklist. The button that is held then.
+
+    `prescription`: the title of one that is not the newest of several.
+    """
     page.get_by_role("link", name=name).click()
+    if prescription:
+        page.get_by_role("link", name=prescription).click()
     for text in CHECKS:
         page.get_by_label(text).check()
     expect(page.locator("form.complete")).to_be_visible(timeout=10_000)
     return page.get_by_role("button", name="Hold to start")
 
 
-def walk(stand: Stand, page: Page, name: str) -> None:
+def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> None:
     """From the list of people to a moving belt."""
-    choose(page, name).hover()
-    page.mouse.down()
-    page.wait_for_url("**/live", timeout=20_000)
-    page.mouse.up()
-    wait_for(lambda: _moves(stand), 20.0, "a moving belt", every_s=0.1)
+    button, status = choose(page, name, prescription), page.locator("[data-hold-status]")
+    for _ in range(PRESSES):
+        button.hover()
+        page.mouse.down()
+        with suppress(TimeoutError):
+            page.wait_for_url("**/live", timeout=HELD_MS)
+            page.mouse.up()
+            break
+        page.mouse.up()  # a busy computer may lose the hold; then it is pressed anew
+    else:
+        pytest.fail(f"the start was not granted: {status.text_content()}")
+    until_belt(stand, lambda mps: mps > MOVING_MPS, "a moving belt")
 
 
-def _moves(stand: Stand) -> bool:
-    if speed(stand) > MOVING_MPS:
-        return True
+def until_belt(stand: Stand, holds: Callable[[float], bool], what: str) -> None:
+    """Wait for a speed of the belt, m/s; fails at once, and says why, where something stops it."""
+    wait_for(lambda: holds(speed(stand)) or _stopped(stand), 20.0, what, every_s=0.1)
+
+
+def _stopped(stand: Stand) -> None:
     with Client(stand.socket, "hil", timeout_s=5.0) as client:
         causes = client.snapshot().causes
     if causes:
-        pytest.fail(f"the start was stopped: {' '.join(cause.sentence for cause in causes)}")
-    return False
+        pytest.fail(f"it was stopped: {' '.join(cause.sentence for cause in causes)}")
 
 
 def touches(page: Page) -> int:

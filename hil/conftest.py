@@ -94,7 +94,7 @@ def rig(bare_rig: Rig) -> Rig:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Not for the whole run: while it is open this thread has a loop of Playwright's, which asynchronous tests would trip over."""
-    from browsing import chromium
+    from browsing import chromium  # noqa: PLC0415 - Playwright only where a browser is wanted
 
     with chromium() as browser:
         yield browser

@@ -83,23 +83,29 @@ async def _fill(settings_file: Path, people: tuple[Someone, ...]) -> None:
     settings = load(settings_file)
     key = Path(str(settings.names_key))
     make_key(key)
-    now = datetime.now(UTC)
-    clock = [now - timedelta(days=400)]
-    records = await Records.open(settings.database, key, now=lambda: clock[0])
+    records = await Records.open(settings.database, key)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     for role in Role:
         await records.users.add(SYSTEM, role.value, role.value.title(), role, password_hash=hasher.hash(PASSWORD), pin_hash=hasher.hash(PIN))
+    await records.close()
+    await add_people(settings_file, people)
+
+
+async def add_people(settings_file: Path, people: Iterable[Someone]) -> None:
+    """Put these people into records that have users and a key already."""
+    settings, now = load(settings_file), datetime.now(UTC)
+    clock = [now]
+    records = await Records.open(settings.database, Path(str(settings.names_key)), now=lambda: clock[0])
     for person in people:
+        clock[0] = now - timedelta(days=400)
         await records.people.add(DOCTOR, facts=person.facts, name=person.name, person_id=person.id)
-    for person in people:
         if person.screened is not None:
             clock[0] = now - timedelta(days=person.screened)
             await records.screenings.add(DOCTOR, person.id, {**HEALTHY, **dict.fromkeys(person.yes, True)}, signer="physician")
-    clock[0] = now
-    for person in people:
+        clock[0] = now
         await records.prescriptions.new(DOCTOR, person.id, TITLE, person.prescribed)
-    async with records.database.write() as connection:
-        await write_sessions(connection, [walked(person, days) for person in people for days in person.walked])
+        async with records.database.write() as connection:
+            await write_sessions(connection, [walked(person, days) for days in person.walked])
     await records.close()
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse
-from starlette.routing import Route
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
@@ -82,13 +81,13 @@ async def person_of_desk(context: Context, person_id: str) -> Person:
 def downloads(request: Request, folder: str, key: str) -> list[tuple[str, str]]:
     """Address and words of each file that some route makes of this record: `/sessions/{id}/report.pdf` and its like."""
     form = re.compile(rf"/{folder}/\{{\w+\}}/([\w-]+\.\w+)")
-    found = [match[1] for route in request.app.routes if isinstance(route, Route) and "GET" in (route.methods or ()) if (match := form.fullmatch(route.path))]
+    found = [match[1] for path in request.app.state.paths if (match := form.fullmatch(path))]
     return [(f"/{folder}/{key}/{name}", _DOWNLOADS.get(name, name)) for name in found]
 
 
 def there_is(request: Request, path: str) -> bool:
     """Whether some route of this door has exactly this path."""
-    return any(isinstance(route, Route) and route.path == path for route in request.app.routes)
+    return path in request.app.state.paths
 
 
 def query(**values: str | None) -> str:

@@ -30,7 +30,7 @@ REVISIONS_SHOWN: Final = 8
 MASS_DIFFERS_KG: Final = 2.0  # derived: below it clothes and the hour of the day explain the difference
 MOVES: Final = {
     Move.UP: ("▲", _("Faster")),
-    Move.SAME: ("＝", _("The same again")),
+    Move.SAME: ("=", _("The same again")),
     Move.DOWN: ("▼", _("Slower")),
 }
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from treadctl.console import (
     access,
@@ -61,6 +62,9 @@ def create_app(context: Context) -> FastAPI:
     context.link.heard.append(context.metrics.hear)
     for module in MODULES:
         app.include_router(module.ROUTES)
+    # What there is to be seen, for pages that link to what other modules make: FastAPI keeps the routes of an included router to itself.
+    gettable = (route for module in MODULES for route in module.ROUTES.routes if isinstance(route, Route) and "GET" in (route.methods or ()))
+    app.state.paths = tuple(route.path for route in gettable)
     app.mount("/static", PackedFiles(directory=ASSETS, check_dir=False), name="static")
     for kind in (Problem, TreadctlError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)

@@ -19,6 +19,7 @@ if (kiosk) {
   cleaning();
   listeners.push(alarm());
 }
-follow(listeners);
-listeners.push(await chart()); // after the feed: it waits for the record, which may be slow
-
+if (document.body.dataset["watch"] !== undefined) {
+  follow(listeners); // at a desk only who has signed on may watch
+  listeners.push(await chart()); // after the feed: it waits for the record, which may be slow
+}
