@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from treadctl.cli.bench_doors import cpu_s
 from treadctl.cli.bench_peer import peer_trials
 from treadctl.cli.bench_stand import Stand, running_stand
 from treadctl.cli.common import print_json
@@ -256,20 +256,15 @@ def _daemon_figures(seconds: float) -> dict[str, Any]:
                 wait_for(lambda: "monitoring" in (run_dir / "daemon.log").read_text(encoding="utf-8"), 20.0, "monitoring", 0.005)
                 start_s = time.monotonic() - started_s
                 time.sleep(2.0)
-                before = _cpu_s(process.pid)
+                before = cpu_s(process.pid)
                 time.sleep(seconds)
-                cpu_share = (_cpu_s(process.pid) - before) / seconds
+                cpu_share = (cpu_s(process.pid) - before) / seconds
                 rss_mb = _rss_mb(process.pid)
             finally:
                 end_process(process)
                 log.close()
     met = cpu_share <= 0.08 and rss_mb <= 70.0 and start_s <= 1.5
     return {"cpu_share": round(cpu_share, 4), "rss_mb": round(rss_mb, 1), "start_s": round(start_s, 3), "seconds": seconds, "met": met}
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss_mb(pid: int) -> float:

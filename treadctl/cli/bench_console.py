@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from treadctl.cli.bench_doors import OFTEN, PASSWORD, PIN, WATCHERS, Browser, fill, live_ages_s, percentile, start_s
+from treadctl.cli.bench_doors import OFTEN, PASSWORD, PIN, WATCHERS, Browser, cpu_s, fill, live_ages_s, percentile, start_s
 from treadctl.config.paths import shipped
 from treadctl.testing.console_stand import console_stand
 
@@ -36,7 +36,7 @@ class Length:
     list_people: int = 2000
     list_repeats: int = 50
     hours: float = 24.0
-    pairs: int = 6
+    pairs: int = 4
 
 
 FULL: Final = Length()
@@ -104,13 +104,18 @@ def _pages(folder: Path, length: Length, say: Say) -> None:
             ("page of a person with 1,000 sessions", f"/people/{OFTEN}"), ("list of their sessions", f"/sessions?person={OFTEN}"),
             ("figures of their history", f"/api/v1/people/{OFTEN}/trends"), ("page of a session", f"/sessions/{ids[0]}"),
         ):  # fmt: skip
+            desk.seen(path)
+            before_s = cpu_s(stand.doors.processes["desk"].pid)
             took_s = desk.timed(path, length.repeats)
+            cpu_ms = 1e3 * (cpu_s(stand.doors.processes["desk"].pid) - before_s) / (length.repeats + 1)
             p50, p95 = (1e3 * percentile(took_s, part) for part in (0.5, 0.95))
-            say(Row(name, f"p95 {p95:.0f} ms, median {p50:.0f} ms", "300 ms", p95 <= 1e3 * PAGE_S))
+            say(Row(name, f"p95 {p95:.0f} ms, median {p50:.0f} ms, of which {cpu_ms:.0f} ms of computing", "300 ms", p95 <= 1e3 * PAGE_S))
         say(_weight(kiosk, desk, ids[0]))
         settings, url = folder / "console.toml", stand.doors.kiosk_url
-    took_s = start_s(settings, url, length.starts)
-    say(Row("start of a door to its first page", f"at most {max(took_s):.2f} s of {len(took_s)}", f"{START_S:g} s", max(took_s) <= START_S))
+    starts = start_s(settings, url, length.starts)
+    longest_s, computing_s = max(starts)
+    text = f"at most {longest_s:.2f} s of {len(starts)}, of which {computing_s:.2f} s of computing"
+    say(Row("start of a door to its first page", text, f"{START_S:g} s", longest_s <= START_S))
 
 
 def _weight(kiosk: Browser, desk: Browser, session_id: str) -> Row:

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import http.client
 import json
+import math
+import os
 import re
 import secrets
 import subprocess
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from treadctl.config.paths import shipped
 from treadctl.errors import TreadctlError
 from treadctl.testing.simulated import end_process
 
@@ -28,17 +31,19 @@ READY_S: Final = 30.0
 OFTEN: Final = "P-OFTEN"  # the person with a thousand sessions
 PASSWORD: Final = secrets.token_hex(12)
 PIN: Final = "519402"
+FACTS: Final = 'format = 1\nmass_kg = 70.0\nage_years = 50\nexperience = "walker"\nown_forward_speed_kmh = 5.0\nusual_minutes = 60.0\n'
+ASKED: Final = ("severe_osteoporosis", "vestibular_dysfunction", "lumbar_problem", "ankle_problem", "knee_problem", "beta_blocker")
 LINKED: Final = re.compile(r'(?:href|src)="(/static/[^"?]+\.(?:css|js|svg)[^"]*)"')
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value that this part of all does not exceed."""
+    """The value that this part of all does not exceed, by nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+    return ordered[max(0, math.ceil(round(part * len(ordered), 6)) - 1)]
 
 
 def fill(settings_file: Path, sessions: int) -> list[str]:
-    """A user of each role, and a person with so many sessions, samples and all; the ids of ten of them."""
+    """A user of each role, and a person who is prescribed for and has so many sessions, samples and all; the ids of ten of them."""
     from argon2 import PasswordHasher  # noqa: PLC0415 - what the console needs and the command line does not
 
     from treadctl.console.settings import load  # noqa: PLC0415
@@ -52,14 +57,17 @@ def fill(settings_file: Path, sessions: int) -> list[str]:
     settings = load(settings_file)
     key = Path(str(settings.names_key))
     make_key(key)
-    system, hasher = Actor("bench", "system"), PasswordHasher()
+    system, doctor, hasher = Actor("bench", "system"), Actor("physician", Role.PHYSICIAN), PasswordHasher()
 
     async def work() -> list[str]:
         records = await Records.open(settings.database, key, file_mode=0o660)
         try:
             for role in Role:
                 await records.users.add(system, role.value, role.value, role, password_hash=hasher.hash(PASSWORD), pin_hash=hasher.hash(PIN))
-            await records.people.add(system, person_id=OFTEN, name="Often Here")
+            await records.people.add(system, person_id=OFTEN, name="Often Here", facts=FACTS)
+            await records.screenings.add(doctor, OFTEN, dict.fromkeys(ASKED, False))
+            profile = shipped("profiles", "knee-oa-retro-walk.toml").read_text(encoding="utf-8")
+            await records.prescriptions.new(doctor, OFTEN, "Backward walking", profile)
             made = list(many_sessions(1, sessions, [OFTEN], datetime.now(UTC), series=True))
             async with records.database.write() as connection:
                 await write_sessions(connection, made)
@@ -146,8 +154,14 @@ class Browser:
         return answer.sent + parts, len(gzip.compress(answer.text.encode())) + parts
 
 
-def start_s(settings: Path, url: str, times: int) -> list[float]:
-    """From the start of a door's process to its first page, s. The door must be shut."""
+def cpu_s(pid: int) -> float:
+    """What a process has computed so far, s."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start_s(settings: Path, url: str, times: int) -> list[tuple[float, float]]:
+    """From the start of a door's process to its first page, s, and how much of it was computing. The door must be shut."""
     took = []
     for _ in range(times):
         began_s = time.monotonic()
@@ -160,7 +174,7 @@ def start_s(settings: Path, url: str, times: int) -> list[float]:
                 if process.poll() is not None or time.monotonic() - began_s > READY_S:
                     raise TreadctlError("refused", "bench > start", (settings.parent / "start.log").read_text(encoding="utf-8")[-500:])
                 time.sleep(0.005)
-            took.append(time.monotonic() - began_s)
+            took.append((time.monotonic() - began_s, cpu_s(process.pid)))
         finally:
             end_process(process)
             log.close()

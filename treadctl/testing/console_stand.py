@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from treadctl.errors import TreadctlError
 from treadctl.testing.simulated import SimulatedBelt, end_process, simulated_belt, wait_for
@@ -88,14 +88,14 @@ def write_settings(run_dir: Path, machine_file: Path, *, ports: tuple[int, int] 
 
 
 @contextmanager
-def console_doors(settings: Path) -> Iterator[Doors]:
-    """Open both doors on these settings, and shut them."""
+def console_doors(settings: Path, *, modest: bool = False) -> Iterator[Doors]:
+    """Open both doors on these settings, and shut them. `modest`: with no more of the processors than the units of a clinic give them."""
     run_dir = settings.parent
     ports = dict(re.findall(r"\[(kiosk|desk)\]\nport = (\d+)", settings.read_text(encoding="utf-8")))
     with ExitStack() as stack:
         processes: dict[str, subprocess.Popen[str]] = {}
         for door in ("desk", "kiosk"):  # one after the other: the first makes the tables
-            process = processes[door] = _start(run_dir, door, "treadctl.console", "--config", str(settings), "--door", door)
+            process = processes[door] = _start(run_dir, door, "treadctl.console", "--config", str(settings), "--door", door, modest=modest)
             stack.callback(end_process, process)
             wait_for(partial(_said, process, run_dir, door), READY_S, f"the {door} door")
             wait_for(partial(_listens, int(ports[door])), READY_S, f"the {door} door")
@@ -126,9 +126,24 @@ def _daemon(belt: SimulatedBelt, run_dir: Path) -> subprocess.Popen[str]:
     return process
 
 
-def _start(run_dir: Path, name: str, module: str, *arguments: str) -> subprocess.Popen[str]:
+def _start(run_dir: Path, name: str, module: str, *arguments: str, modest: bool = False) -> subprocess.Popen[str]:
     with (run_dir / f"{name}.log").open("a", encoding="utf-8") as out:
-        return subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=out, stderr=out, text=True)  # noqa: S603 - our own interpreter and module
+        return start_module(module, *arguments, modest=modest, stdout=out, stderr=out)
+
+
+def start_module(
+    module: str, *arguments: str, modest: bool = False, stdin: int | None = None, stdout: IO[str] | int | None = None, stderr: IO[str] | None = None
+) -> subprocess.Popen[str]:
+    """A module of ours as a process. `modest`: its share of the processors is what the units give the console, Nice=10 and CPUWeight=20.
+
+    Where the kernel groups processes by their session, niceness counts within the session only; the session then gets the weight (7 is about 20 of 100).
+    """
+    command = [*(("nice", "-n", "10") if modest else ()), sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(command, text=True, start_new_session=modest, stdin=stdin, stdout=stdout, stderr=stderr)  # noqa: S603 - our own interpreter
+    if modest:
+        with suppress(OSError):  # a kernel that does not
+            Path(f"/proc/{process.pid}/autogroup").write_text("7", encoding="ascii")
+    return process
 
 
 def _alive(process: subprocess.Popen[str], run_dir: Path, name: str) -> bool:
