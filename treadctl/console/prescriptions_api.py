@@ -20,6 +20,7 @@ from treadctl.console.differences import compare
 from treadctl.console.drafts import Draft, Finding, tidy
 from treadctl.console.drawing import figures, plan_shown, stop_words
 from treadctl.console.knowing import draft_of
+from treadctl.console.once import Once
 from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command
 from treadctl.console.visiting import checked, visitor
@@ -28,7 +29,7 @@ from treadctl.errors import TreadctlError
 from treadctl.prescription.rewrite import Edit, Op, apply_edit
 from treadctl.records.model import Revision
 
-ROUTES: Final = APIRouter(prefix="/api/v1")
+ROUTES: Final = APIRouter(prefix="/api/v1", route_class=Once)
 ETAG: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 
 Ctx = Annotated[Context, Depends(context_of)]
