@@ -6,9 +6,10 @@
 VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
+WEB    := treadctl/console/web
 ARGS   ?=
 
-.PHONY: demo test check lint bench pins docs clean tools
+.PHONY: demo test check lint bench pins docs clean tools screenshots
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -27,7 +28,16 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip check -q --disable-pip-version-check
 	@touch $@
 
-demo: $(VENV)/.run
+# The console's scripts and styles, from their sources. Without npm there are none: its pages then work as plain forms, without live view and held start.
+$(VENV)/.web: $(WEB)/package.json $(WEB)/package-lock.json $(wildcard $(WEB)/src/*) | $(VENV)/bin/python
+	@if command -v npm >/dev/null 2>&1; then \
+		echo "building the console's pages ..."; \
+		cd $(WEB) && npm ci --ignore-scripts --loglevel=error && npm run --silent build && touch $(abspath $@); \
+	else \
+		echo "npm is missing, so the console runs without live view, held start and drawings: apt-get install nodejs npm, then again."; \
+	fi
+
+demo: $(VENV)/.run $(VENV)/.web
 	@$(BIN)/treadctl demo $(ARGS)
 
 tools:
@@ -35,6 +45,7 @@ tools:
 
 # The core and the detector compute and keep no time, so that they run beside the rest; the simulated treadmill has the machine to itself.
 test: $(VENV)/.dev tools
+	@$(MAKE) --no-print-directory $(VENV)/.web
 	$(BIN)/python -m pytest -q tests/core tests/detector & beside=$$!; \
 	$(BIN)/python -m pytest -q tests --ignore=tests/core --ignore=tests/detector; rest=$$?; \
 	wait $$beside && exit $$rest
@@ -50,6 +61,10 @@ check: lint test
 bench: $(VENV)/.run
 	$(BIN)/treadctl bench all
 
+screenshots: $(VENV)/.dev tools
+	@$(MAKE) --no-print-directory $(VENV)/.web
+	$(BIN)/python tools/screenshots
+
 docs: $(VENV)/.run
 	$(BIN)/python -m treadctl.cli.reference docs/reference
 
@@ -58,4 +73,4 @@ pins: $(VENV)/.dev
 	$(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra plot --extra console --extra build --extra dev --extra detector -o requirements/dev.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(WEB)/node_modules treadctl/console/static $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import Rig, Spec, bench_file
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,6 +89,15 @@ def rig(bare_rig: Rig) -> Rig:
     """A rig at rest: healed, proven, reset, a person on it."""
     bare_rig.fresh()
     return bare_rig
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Not for the whole run: while it is open this thread has a loop of Playwright's, which asynchronous tests would trip over."""
+    from browsing import chromium
+
+    with chromium() as browser:
+        yield browser
 
 
 FAILED = pytest.StashKey[bool]()

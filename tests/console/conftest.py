@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from console_rig import _no_stray_loop, desk, kiosk, machine, records
+from console_rig import _no_stray_loop, clinic, desk, kiosk, machine, records
 
-__all__ = ["_no_stray_loop", "desk", "kiosk", "machine", "records"]
+__all__ = ["_no_stray_loop", "clinic", "desk", "kiosk", "machine", "records"]

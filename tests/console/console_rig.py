@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any, Self
 
 import httpx
@@ -190,13 +192,30 @@ async def machine() -> Machine:
     return Machine(Clock())
 
 
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with records and their key of names, one user per role, each with the same password and PIN: copying it is quicker than making it."""
+    folder = tmp_path_factory.mktemp("clinic")
+    make_key(folder / "names.key")
+
+    async def fill() -> None:
+        store = await Records.open(sqlite_url(folder / "records.db"), folder / "names.key", now=Clock().wall)
+        for role in Role:
+            await store.users.add(SYSTEM, role.value, role.value.title(), role, password_hash=QUICK.hash(PASSWORD), pin_hash=QUICK.hash(PIN))
+        await store.close()
+
+    thread = Thread(target=asyncio.run, args=(fill(),))  # asyncio.run takes away the loop of the thread it is called in
+    thread.start()
+    thread.join()
+    return folder
+
+
 @pytest.fixture
-async def records(tmp_path: Path, machine: Machine) -> AsyncIterator[Records]:
-    """Records with a key of names and one user per role, each with the same password and PIN."""
-    make_key(tmp_path / "names.key")
+async def records(tmp_path: Path, machine: Machine, clinic: Path) -> AsyncIterator[Records]:
+    """The records of the clinic, for one test."""
+    for name in ("records.db", "names.key"):
+        shutil.copy2(clinic / name, tmp_path / name)
     store = await Records.open(sqlite_url(tmp_path / "records.db"), tmp_path / "names.key", now=machine.clock.wall)
-    for role in Role:
-        await store.users.add(SYSTEM, role.value, role.value.title(), role, password_hash=QUICK.hash(PASSWORD), pin_hash=QUICK.hash(PIN))
     yield store
     await store.close()
 

@@ -5,6 +5,7 @@ A command whose pages are still being made stands in ROUTES_TO_COME; one that is
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ import httpx
 import pytest
 from console_rig import PASSWORD, PIN, SYSTEM, Browser, Machine, routes_of, walker
 
-from treadctl.console.rights import Command, Place, Situation, Who, cells, may
+from treadctl.console.rights import TABLE, Command, Place, Situation, Who, cells, may
 from treadctl.console.visiting import KIOSK
+from treadctl.records.audit import Actor
 from treadctl.records.model import Role
 from treadctl.records.store import Records
 
@@ -36,7 +38,8 @@ CHECKED: Final = {"cord_clipped": True, "shoes": True, "clear_zone": True}
 SETTINGS: Final = {"clinic": "Hill", "language": "en", "units": "km/h", "zone": "UTC"}
 ROUTES_OF: Final[dict[Command, tuple[Ask, ...]]] = {
     Command.STOP: (Ask("POST", "/api/v1/stop"), Ask("POST", "/stop")),
-    Command.WATCH: (Ask("GET", "/api/v1/state"), Ask("GET", "/live"), Ask("GET", "/api/v1/session/whose")),
+    Command.WATCH: (Ask("GET", "/api/v1/state"), Ask("GET", "/live"), Ask("GET", "/api/v1/live/series"), Ask("GET", "/api/v1/session/whose")),
+    Command.LEAVE_KIOSK: (Ask("GET", "/leave"),),  # carried out it would end the pairing of all: see test_access
     Command.PAIR: (Ask("POST", "/pair", {"pin": "no PIN"}),),
     Command.ARM: (
         Ask("POST", "/api/v1/session/arm", json={"person_id": "{person}", "revision_id": "{revision}", **CHECKED}),
@@ -49,7 +52,49 @@ ROUTES_OF: Final[dict[Command, tuple[Ask, ...]]] = {
     Command.RESET: (Ask("POST", "/api/v1/session/reset"), Ask("POST", "/ask/reset", {})),
     Command.DISARM: (Ask("POST", "/api/v1/session/disarm"), Ask("POST", "/ask/disarm", {})),
     Command.ANSWER: (Ask("POST", "/api/v1/session/answer", json={"prompt": "pain", "score": 1}), Ask("POST", "/ask/answer", {"prompt": "pain", "score": "1"})),
-    Command.VIEW_PRESCRIPTION: (Ask("GET", "/walk/{person}"),),
+    Command.LIST_PEOPLE: (Ask("GET", "/api/v1/people"),),  # the page /people is another one for who may only erase
+    Command.VIEW_PERSON: (
+        Ask("GET", "/people/{person}"), Ask("GET", "/people/{person}/overrides"), Ask("GET", "/people/{person}/measures"),
+        Ask("GET", "/api/v1/people/{person}"), Ask("GET", "/api/v1/people/{person}/trends"),
+    ),
+    Command.ADD_PERSON: (Ask("GET", "/people/new"), Ask("POST", "/people/new", {})),
+    Command.CHANGE_PERSON: (
+        Ask("GET", "/people/{person}/facts"), Ask("POST", "/people/{person}/facts", {"version": "0"}),
+        Ask("POST", "/people/{person}/archive", {"version": "0"}), Ask("POST", "/people/{person}/restore", {"version": "0"}),
+    ),
+    Command.SCREEN_PERSON: (Ask("GET", "/people/{person}/screening"), Ask("POST", "/people/{person}/screening", {})),
+    Command.MEASURE: (Ask("POST", "/people/{person}/measures", {}), Ask("POST", "/people/{person}/measures/{number}/remove", {})),
+    Command.OVERRIDE: (Ask("POST", "/people/{person}/overrides", {}), Ask("POST", "/people/{person}/overrides/{number}/withdraw", {})),
+    Command.EXPORT_PERSON: (Ask("POST", "/people/{person}/export", {}),),
+    Command.ERASE_PERSON: (Ask("GET", "/person"), Ask("GET", "/people/{person}/erase"), Ask("POST", "/people/{person}/erase", {"typed": "not the number"})),
+    Command.VIEW_PRESCRIPTION: (
+        Ask("GET", "/walk/{person}"), Ask("GET", "/protocols"), Ask("GET", "/people/{person}/prescriptions"), Ask("GET", "/prescriptions/{prescription}"),
+        Ask("GET", "/prescriptions/{prescription}/difference"), Ask("GET", "/prescriptions/{prescription}/file"),
+        Ask("POST", "/api/v1/plan", json={"text": ""}), Ask("GET", "/api/v1/prescriptions"), Ask("GET", "/api/v1/prescriptions/{prescription}"),
+        Ask("GET", "/api/v1/prescriptions/{prescription}/revisions"), Ask("GET", "/api/v1/prescriptions/{prescription}/difference?old=1&new=1"),
+    ),
+    Command.PRESCRIBE: (
+        Ask("GET", "/prescriptions/new?person={person}"), Ask("GET", "/people/{person}/prescriptions/new"),
+        Ask("POST", "/people/{person}/prescriptions/new", {}), Ask("POST", "/people/{person}/prescriptions/import", {}),
+        Ask("GET", "/prescriptions/{prescription}/edit"), Ask("POST", "/prescriptions/{prescription}/edit", {"expected": "1"}),
+        Ask("POST", "/prescriptions/{another}/withdraw", {"sure": "true"}), Ask("POST", "/api/v1/prescriptions", json={"text": "", "person_id": "{person}"}),
+        Ask("PUT", "/api/v1/prescriptions/{prescription}", json={"text": ""}, headers={"If-Match": '"1"'}),
+    ),
+    Command.EDIT_PROTOCOL: (
+        Ask("GET", "/protocols/new"), Ask("POST", "/protocols/new", {}), Ask("POST", "/protocols/import", {}), Ask("GET", "/prescriptions/{protocol}/edit"),
+        Ask("POST", "/prescriptions/{protocol}/edit", {"expected": "1"}), Ask("POST", "/prescriptions/{protocol}/withdraw", {"sure": "true"}),
+        Ask("POST", "/api/v1/prescriptions", json={"text": ""}),
+        Ask("PUT", "/api/v1/prescriptions/{protocol}", json={"text": ""}, headers={"If-Match": '"1"'}), Ask("DELETE", "/api/v1/prescriptions/{protocol}"),
+    ),
+    Command.VIEW_SESSIONS: (
+        Ask("GET", "/sessions"), Ask("GET", "/sessions/{session}"), Ask("GET", "/api/v1/sessions"), Ask("GET", "/api/v1/sessions/{session}"),
+        Ask("GET", "/api/v1/sessions/{session}/drawing"),
+    ),
+    Command.REPORT: (
+        Ask("GET", "/sessions/{session}/session.csv"), Ask("GET", "/people/{person}/sessions.csv"), Ask("GET", "/jobs/{number}"),
+        Ask("GET", "/sessions/{session}/report.pdf"), Ask("GET", "/sessions/{session}/session.json"), Ask("GET", "/sessions/{session}/session.fit"),
+        Ask("GET", "/sessions/{session}/fhir.json"), Ask("GET", "/people/{person}/progress.pdf"),
+    ),
     Command.MANAGE_USERS: (
         Ask("GET", "/users"), Ask("GET", "/users/{user}"),
         Ask("POST", "/users", {"login": "once", "name": "Once", "role": "viewer", "password": PASSWORD}),
@@ -65,15 +110,12 @@ ROUTES_OF: Final[dict[Command, tuple[Ask, ...]]] = {
     Command.VIEW_AUDIT: (Ask("GET", "/audit"), Ask("POST", "/audit", {"noted": "none"})),
     Command.METRICS: (Ask("GET", "/metrics", headers={"Via": "1.1 a proxy"}),),  # without it this computer's own collector is served
 }  # fmt: skip
-ROUTES_TO_COME: Final = (
-    Command.LIST_PEOPLE, Command.VIEW_PERSON, Command.ADD_PERSON, Command.CHANGE_PERSON, Command.SCREEN_PERSON, Command.MEASURE, Command.OVERRIDE,
-    Command.EXPORT_PERSON, Command.ERASE_PERSON, Command.PRESCRIBE, Command.EDIT_PROTOCOL, Command.VIEW_SESSIONS, Command.REPORT,
-    Command.LEAVE_KIOSK, Command.PROVE,
-)  # fmt: skip
+ROUTES_TO_COME: Final[tuple[Command, ...]] = ()
 OPEN: Final = {
     ("GET", "/sign-on"), ("POST", "/sign-on"), ("POST", "/sign-off"), ("GET", "/pair"), ("POST", "/pair"), ("GET", "/first-run"), ("POST", "/first-run"),
     ("POST", "/stop"), ("POST", "/api/v1/stop"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/v1/openapi.json"), ("GET", "/"),
 }  # fmt: skip
+DEPENDING: Final = {row.command for row in TABLE if row.situations != set(Situation)}  # at all their routes in each situation, the others in one
 AWAY_LAST: Final = [*(situation for situation in Situation if situation is not Situation.AWAY), Situation.AWAY]
 ASKED: Final[Counter[str]] = Counter()
 
@@ -112,6 +154,9 @@ class House:
 async def house(kiosk: Browser, desk: Browser, machine: Machine, records: Records) -> AsyncIterator[House]:
     """Everybody signed on everywhere, and somebody who may walk."""
     person, revision = await walker(records)
+    doctor = Actor("physician", "physician")
+    protocol = await records.prescriptions.new(doctor, None, "Protocol", revision.text)
+    another = await records.prescriptions.new(doctor, person.id, "Another", revision.text)
     spare = await records.users.add(SYSTEM, "spare", "Spare", Role.SERVICE)
     await kiosk.pair()
     browsers: dict[tuple[Place, Who], Browser] = {}
@@ -124,7 +169,11 @@ async def house(kiosk: Browser, desk: Browser, machine: Machine, records: Record
                 await browser.send("/sign-on", login=who.value, secret=PASSWORD if place is Place.DESK else PIN)
                 await browser.see("/live" if place is not Place.DESK or who is not None else "/sign-on")
             browsers[place, who] = browser
-    yield House(browsers, machine, {"person": person.id, "revision": str(revision.id), "user": str(spare.id)})
+    names = {
+        "person": person.id, "revision": str(revision.id), "user": str(spare.id), "number": "1", "prescription": str(revision.prescription_id),
+        "protocol": str(protocol.prescription_id), "session": f"{person.id}-24", "another": str(another.prescription_id),
+    }  # fmt: skip
+    yield House(browsers, machine, names)
     for browser in browsers.values():
         await browser.client.aclose()
 
@@ -144,7 +193,7 @@ async def test_each_cell_is_answered_as_the_table_says(house: House, situation: 
         if now is not situation or command in ROUTES_TO_COME:
             continue
         ASKED["cells"] += 1
-        for ask in ROUTES_OF[command]:
+        for ask in ROUTES_OF[command] if situation is Situation.IDLE or command in DEPENDING else ROUTES_OF[command][:1]:
             answer = await house.ask(place, who, ask)
             ASKED["requests"] += 1
             expected = 401 if who is None else 403
@@ -160,13 +209,26 @@ def test_every_command_has_its_routes_or_is_known_to_come() -> None:
     assert not set(ROUTES_OF) & set(ROUTES_TO_COME)
 
 
+def shape(path: str) -> str:
+    """A path without the names of what stands in braces."""
+    return re.sub(r"{[^}]+}", "{}", path)
+
+
 async def test_a_route_that_carries_out_a_command_is_asked_by_the_matrix(house: House) -> None:
     """A route that is neither open to all nor asked above would escape the table unseen."""
-    known = {(ask.method, ask.path.replace("{person}", "{person_id}").replace("{user}", "{user_id}")) for asks in ROUTES_OF.values() for ask in asks}
-    known |= {("PUT", "/api/v1/session/start/{hold}"), ("GET", "/api/v1/live"), ("POST", "/ask/{kind}")}  # the feed never ends: asked below
-    routes = {(method, route.path) for route in routes_of(house.browsers[Place.DESK, None].app) for method in route.methods or ()}
+    known = {(ask.method, shape(ask.path.partition("?")[0])) for asks in ROUTES_OF.values() for ask in asks} | OPEN
+    # Asked above, below or elsewhere: the end of a pairing, the held start, the forms of requests, the feed, which never ends, and the list of people.
+    known |= {("POST", "/leave"), ("PUT", "/api/v1/session/start/{}"), ("GET", "/api/v1/live"), ("POST", "/ask/{}"), ("GET", "/people")}
+    routes = {(method, shape(route.path)) for route in routes_of(house.browsers[Place.DESK, None].app) for method in route.methods or ()}
     assert len(routes) > len(OPEN)
-    assert routes - known - OPEN == set()
+    assert routes - known == set()
+
+
+async def test_the_page_of_people_shows_the_list_to_who_may_see_it_and_to_nobody_else(house: House) -> None:
+    for (place, who), browser in house.browsers.items():
+        answer = await house.ask(place, who, Ask("GET", "/people"))
+        seen = answer.status_code == 200 and house.names["person"] in answer.text
+        assert seen is may(Command.LIST_PEOPLE, who, place, Situation.IDLE), (place, who, browser.csrf)
 
 
 async def test_the_feed_is_not_given_to_a_stranger_at_the_desk(house: House) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from console_rig import PROFILES, Browser
-from test_prescriptions import SHORT, changed
+from prescribing_rig import SHORT, changed
 
+from treadctl.config.toml_file import parse_toml
 from treadctl.config.toml_lines import line_of, path_of, statements
 from treadctl.errors import TreadctlError
 from treadctl.prescription.rewrite import NEW, Edit, Op, apply_edit, toml_value
@@ -26,9 +27,16 @@ async def test_every_shipped_protocol_can_be_taken_in_once(desk: Browser, record
     assert sorted(revision.text for revision in await records.prescriptions.library()) == sorted(path.read_text(encoding="utf-8") for path in FILES)
     page = await desk.see("/protocols")
     assert page.count("In the library") == len(FILES)
+    assert "Take into the library" not in page
     answer = await desk.send("/protocols/import", 409, shipped=FILES[0].name)
     assert "word for word" in answer.text
-    assert len(await records.prescriptions.library()) == len(FILES)
+    library = await records.prescriptions.library()
+    assert len(library) == len(FILES)
+    assert "changed since" not in page
+    text = library[0].text.replace('title = "', 'title = "Our ')
+    await desk.ask(f"/api/v1/prescriptions/{library[0].prescription_id}", {"text": text}, "PUT", **{"If-Match": '"1"'})
+    page = await desk.see("/protocols")
+    assert (page.count("In the library"), page.count("changed since")) == (len(FILES), 1)
 
 
 @pytest.mark.parametrize("name", ["../pyproject.toml", "machines/woodway.toml", "nothing.toml", "/etc/passwd"])
@@ -157,6 +165,12 @@ def test_no_value_that_a_profile_cannot_hold_is_written(value: object) -> None:
 @pytest.mark.parametrize("value", ["", "a\tb\n\"'\\\x7f ü", 1, -0.5, 1e22, True, [], ["a", 1.5], {"from_kmh": 0.8, "hold_s": 60}])
 def test_every_value_comes_back_as_it_was_written(value: object) -> None:
     assert tomllib.loads(f"a = {toml_value(value)}")["a"] == value
+
+
+def test_a_number_without_end_is_no_number() -> None:
+    with pytest.raises(TreadctlError) as raised:
+        parse_toml(b"format = 1\na = " + b"9" * 5000, "file")
+    assert raised.value.kind.code == "TC101"
 
 
 def test_every_value_is_found_on_its_line() -> None:

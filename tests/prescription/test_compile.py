@@ -10,6 +10,8 @@ from treadctl.core.limits import Limits
 from treadctl.core.sample import Facing
 from treadctl.errors import TreadctlError
 from treadctl.prescription import REFERENCE, Person, Profile, check_program, compile_program, person_from_options, person_limits, session_limits
+from treadctl.prescription.compile import breaches, flatten
+from treadctl.prescription.words import NO_CAP
 
 Read = Callable[..., Profile]
 ONCE = {"as_of": date(2026, 11, 20), "sessions": 1, "sessions_last_7_days": 0, "recent": [{"day": date(2026, 11, 2), "peak_mps": 3.0, "events": 0}]}
@@ -29,6 +31,15 @@ def test_a_speed_beyond_the_machine_names_segment_value_and_limit(profile: Read)
     assert 'main[1] "Walk"' in error.place
     assert "8.28 km/h (2.300 m/s) reverse" in error.detail
     assert "the limit of the machine is 7.92 km/h (2.200 m/s)" in error.detail
+
+
+def test_everything_beyond_a_limit_is_found_with_whose_limit_it_is(profile: Read) -> None:
+    wild = profile(("speed_mps = 0.5", "speed_mps = 2.3\ngrade_percent = 1.5"))
+    person = replace(NO_CAP, max_duration_s=60.0, max_acceleration_mps2=0.01)
+    found = [(breach.item.place if breach.item else "", breach.field, breach.whose) for breach in breaches("any", flatten(wild), REFERENCE.limits, person)]
+    assert found[:3] == [("main[1]", "max_speed_reverse_mps", "machine"), ("main[1]", "max_grade_percent", "machine"), ("", "max_duration_s", "person")]
+    assert ("main[1]", "max_acceleration_mps2", "person") in found[3:]
+    assert list(breaches("any", flatten(profile()), REFERENCE.limits, NO_CAP)) == []
 
 
 def test_a_speed_at_the_limit_is_allowed(profile: Read) -> None:

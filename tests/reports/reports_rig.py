@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pypdfium2
 
+from treadctl.console.words import Words
 from treadctl.records.model import (
     AnswerRecord,
     Measure,
@@ -29,6 +30,7 @@ from treadctl.reports.figures import EnergyRange, Setting
 
 STARTED = datetime(2026, 3, 12, 9, 30, tzinfo=UTC)
 SETTING = Setting(datetime(2026, 3, 12, 11, 0, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+GERMAN = replace(SETTING, translate=Words("de").catalogue, language="de")
 ENERGY = EnergyRange((38.0, 55.0), (26.0, 43.0), "Walking equations with a backward ratio of 1.2 to 1.8; single persons differ by a third.")
 SUPPRESSED = EnergyRange(None, None, "The rails carried more than 5 % of body weight, so a figure would be wrong.")
 PLAN = (

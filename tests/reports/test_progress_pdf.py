@@ -12,7 +12,7 @@ from treadctl.records.model import Measure, Outcome
 from treadctl.reports.figures import Catalogue, Units
 from treadctl.reports.progress_pdf import progress_pdf
 from treadctl.reports.trends import course, trends
-from treadctl.reports.typeface import find_typeface
+from treadctl.reports.typeface import BUILT_IN, find_typeface
 
 TITLES = (
     "Peak belt speed",
@@ -101,6 +101,17 @@ def test_the_line_is_the_median_and_of_counts_the_mean() -> None:
     assert course(panels[0])[2][1] == 1.0
     assert course(panels[4])[2][1] == 1.0
     assert course(trends(heads[:4], [], Units.MPS)[0]) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 400])
+def test_the_progress_fits_in_german(count: int) -> None:
+    for typeface in (BUILT_IN, find_typeface()):
+        document = progress_pdf(rig.heads(count), rig.measures(), rig.GERMAN, person_id="P-0042", name="Muster", typeface=typeface)
+        assert rig.shape_of(document) == (1, 595, 842)
+        assert rig.collisions(document) == []
+        words = rig.text_of(document)
+        assert "Verlaufsbericht" in words
+        assert "12.03.2026 12:00" in words
 
 
 def test_texts_go_through_the_translation_and_no_name_is_in_the_metadata() -> None:

@@ -11,7 +11,7 @@ import reports_rig as rig
 from treadctl.records.model import Session
 from treadctl.reports.figures import Catalogue, EnergyRange, Units
 from treadctl.reports.session_pdf import session_pdf
-from treadctl.reports.typeface import find_typeface
+from treadctl.reports.typeface import BUILT_IN, find_typeface
 
 RIGHT_TO_LEFT = "ليلى שרה"
 PICTURES = "Kim 😀🏃🏽‍♀️ Ω"
@@ -38,6 +38,18 @@ def test_any_session_fits_in_every_typeface_unit_and_with_lengthy_translations(a
     document = session_pdf(any_session, setting, energy=rig.SUPPRESSED, typeface=find_typeface())
     assert rig.shape_of(document) == (1, 595, 842)
     assert rig.collisions(document) == []
+
+
+def test_any_session_fits_in_german_with_its_words_dates_and_decimals(any_session: Session) -> None:
+    for typeface in (BUILT_IN, find_typeface()):
+        document = session_pdf(any_session, rig.GERMAN, name="Muster", overrides=(rig.OVERRIDE,), energy=rig.ENERGY, typeface=typeface)
+        assert rig.shape_of(document) == (1, 595, 842)
+        assert rig.collisions(document) == []
+        words = " ".join(rig.text_of(document).split())
+        assert "Bericht der Einheit" in words
+        assert "12.03.2026" in words
+        assert not {"Session", "Stops", "Answers", "Effort", "Distance"} & set(re.findall(r"[A-Za-z]+", words))
+    assert "3,6 km/h" in rig.GERMAN.speed(1.0)
 
 
 def test_the_same_session_gives_the_same_bytes(stopped: Session) -> None:

@@ -279,6 +279,32 @@ def _rss_mb(pid: int) -> float:
     raise TreadctlError("refused", f"/proc/{pid}/status", "no VmRSS")
 
 
+PARTS: Final = ("pages", "lists", "import", "stop")
+
+
+@app.command()
+def console(
+    quick: Annotated[bool, typer.Option("--quick", help="A short run: fewer of everything, so that the figures say less.")] = False,
+    part: Annotated[list[str] | None, typer.Option("--part", help=f"One of {', '.join(PARTS)}; repeatable. Default: all.")] = None,
+    postgresql: Annotated[list[str] | None, typer.Option("--postgresql", metavar="URL", help="A new database; give two: for lists, for the import.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """The console: start, age of the live state, pages, lists, import, and the daemon's stop while all that is loaded."""
+    from treadctl.cli.bench_console import FULL, QUICK, document_of, run, table_of  # noqa: PLC0415 - the console's imports are heavy
+
+    unknown = set(part or ()) - set(PARTS)
+    if unknown:
+        raise TreadctlError("bad_value", "--part", f"{', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    screen = Console(stderr=as_json)
+    rows, details = run(screen, QUICK if quick else FULL, tuple(postgresql or ()), frozenset(part or PARTS))
+    document = document_of(rows, details)
+    if as_json:
+        print_json(document)
+    else:
+        screen.print(table_of(rows))
+    raise typer.Exit(0 if document["met"] else 1)
+
+
 @app.command(name="all")
 def run_all(events: Annotated[int, typer.Option("--events", min=10)] = 1000) -> None:
     """Every figure, one after the other; the exit code says whether all were met."""

@@ -15,7 +15,7 @@ from treadctl.config.unit_names import advice, is_quantity_text, other_unit_of, 
 from treadctl.errors import TreadctlError
 
 Model = TypeVar("Model", bound=BaseModel)
-_WORDS: Final = {
+DEMANDS: Final = {
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
@@ -109,7 +109,7 @@ def _unknown(here: str, key: str, value: object, known: frozenset[str]) -> Tread
 
 
 def _sentence(detail: ErrorDetails, models: Iterable[type[BaseModel]], key: str) -> str:
-    pattern = _WORDS.get(detail["type"])
+    pattern = DEMANDS.get(detail["type"])
     demand = pattern.format(**detail.get("ctx", {})) if pattern else detail["msg"].removeprefix("Value error, ")
     given = detail["input"]
     shown = f", the file has {given!r}" if isinstance(given, str | int | float | bool) else ""

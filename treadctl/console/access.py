@@ -78,6 +78,25 @@ async def pair(request: Request, context: Ctx, who: Whom, pin: Field) -> Respons
     return answer
 
 
+@ROUTES.get("/leave")
+async def leave_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
+    """The form that ends the pairing of this screen, for who looks after the machine."""
+    context.demand(who, Command.LEAVE_KIOSK)
+    return page(request, "leave.html", who=who)
+
+
+@ROUTES.post("/leave")
+async def leave(request: Request, context: Ctx, who: Checked) -> Response:
+    """End the pairing, and sign off. A new PIN is printed when the kiosk's door is started again."""
+    context.demand(who, Command.LEAVE_KIOSK)
+    await context.accounts.unpair(request.cookies.get(KIOSK, ""), request.headers.get("user-agent", ""))
+    await context.accounts.sign_off(who)
+    answer = RedirectResponse("/pair", status_code=303)
+    drop_cookie(answer, KIOSK)
+    drop_cookie(answer, SESSION)
+    return answer
+
+
 @ROUTES.get("/first-run")
 async def first_run_page(request: Request, context: Ctx) -> Response:
     """The form that makes the first administrator, for as long as there is none."""

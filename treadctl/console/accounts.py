@@ -193,6 +193,11 @@ class Accounts:
         await self._records.settings.put(SYSTEM, PAIRINGS, kept)
         return token
 
+    async def unpair(self, token: str, browser: str) -> None:
+        """Take a pairing back: this browser is any browser again."""
+        left = [key for key in await self._pairings() if key != _key(token, browser)]
+        await self._records.settings.put(SYSTEM, PAIRINGS, left)
+
     async def _paired(self, token: str | None, browser: str) -> bool:
         return bool(token) and _key(token or "", browser) in await self._pairings()
 

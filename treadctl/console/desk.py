@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
-from treadctl.console.problems import Problem, problem_of
+from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.console.visiting import checked, visitor
@@ -58,8 +58,8 @@ def go(path: str, word: str = "") -> RedirectResponse:
 
 def refusal(context: Context, error: TreadctlError | Problem) -> tuple[tuple[str, str], int]:
     """What a page says about it, and its status."""
-    problem = error if isinstance(error, Problem) else problem_of(error)
-    return ("bad", context.words.say(problem.detail)), problem.status
+    problem = problem_from(error, context.words.say)
+    return ("bad", problem.detail), problem.status
 
 
 def user_of(context: Context, who: Visitor, command: Command) -> User:

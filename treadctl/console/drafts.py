@@ -175,11 +175,14 @@ def _too_large(text: str) -> Iterator[Finding]:
 
 def _of_error(error: TreadctlError, text: str) -> Finding:
     sentence = error.kind.sentence[:1].upper() + error.kind.sentence[1:]
-    words = f"{sentence}: {error.detail}." if error.detail else f"{sentence}."
+    words = f"{sentence}: {error.detail}".rstrip(".") if error.detail else sentence
+    words += "" if words.endswith("?") else "."
     remedy = error.kind.remedy[:1].upper() + error.kind.remedy[1:] + "."
     at = AT_LINE.search(error.detail)
     path = path_of(error.place)
     line = int(at[1]) if at else line_of(statements(text), path)
+    if error.detail.endswith("(at end of document)"):
+        line = len(split_lines(text.rstrip()))
     return Finding(Weight.WRONG, words, remedy, path, line, code=error.kind.code)
 
 

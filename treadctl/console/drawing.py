@@ -17,6 +17,7 @@ from treadctl.core.sample import Direction
 from treadctl.prescription.frame import MachineFrame
 from treadctl.prescription.plan import PlannedSegment, fitting_speed_mps, reads_as, timeline
 
+SHORT: Final = {"machine": _("machine"), "person": _("person"), "deck": _("deck")}
 RAMP_PIECES: Final = 4  # points on a ramp, since the stop's travel is no straight line there
 
 
@@ -129,7 +130,7 @@ def figures(draft: Draft, frame: MachineFrame, words: Words) -> list[tuple[str, 
         (say(_("Belt and person")), f"{say(DIRECTIONS[profile.direction.value][1])}, {say(FACINGS[profile.facing.value])}"),
     ]
     if profile.requires:
-        found.append((say(_("Requires")), ", ".join(profile.requires)))
+        found.append((say(_("Requires")), ", ".join(say(name.replace("_", " ")) for name in profile.requires)))
     return found
 
 
@@ -144,7 +145,7 @@ def stop_words(draft: Draft, frame: MachineFrame, words: Words) -> str:
         speed=words.speed(worst.speed_mps), travel=words.number(worst.stop_m, 2), time=words.number(takes_s), deck=words.number(frame.deck_length_m, 2)
     )
     fits = _("It fits on the deck.") if worst.stop_m <= frame.deck_length_m else _("It does not fit on the deck: the harness must carry the person.")
-    carried = reads_as(draft.profile)
+    carried = words.say(reads_as(draft.profile))
     return f"{told} {words.say(fits)} {carried[:1].upper()}{carried[1:]}."
 
 
@@ -159,14 +160,14 @@ def _lines(shown: Picture, words: Words) -> list[dict[str, Any]]:
         lines.append(_line("machine", say(_("limit of the machine, {way}")).format(way=way), machine_mps, words))
         if math.isfinite(person_mps):
             caps = [cap for cap in shown.draft.caps if cap.field == f"max_speed_{direction.value}_mps" and cap.value == person_mps]
-            why = f" ({caps[0].reason.rstrip('.')})" if caps else ""
+            why = f" ({say(caps[0].reason).rstrip('.')})" if caps else ""
             lines.append(_line("person", say(_("limit of the person, {way}")).format(way=way) + why, person_mps, words))
     lines.append(_line("deck", say(_("from here a stop is longer than the deck")), fitting_speed_mps(shown.frame), words))
     return [{**line, "speed": line["speed"] * per_mps} for line in lines]
 
 
 def _line(whose: str, text: str, mps: float, words: Words) -> dict[str, Any]:
-    return {"whose": whose, "text": f"{text}: {words.speed(mps)}", "speed": mps}
+    return {"whose": whose, "text": f"{text}: {words.speed(mps)}", "short": f"{words.say(SHORT[whose])} {words.bare_speed(mps)}", "speed": mps}
 
 
 def _stop(corner: Corner) -> float:

@@ -15,7 +15,7 @@ from treadctl.console.drafts import Draft, tidy
 from treadctl.console.knowing import draft_of
 from treadctl.console.pages import page
 from treadctl.console.prescriptions_api import draft_shown, pick
-from treadctl.console.problems import Problem, problem_of
+from treadctl.console.problems import Problem, problem_from
 from treadctl.console.view import _
 from treadctl.console.writing import RefusedDraftError, command_for, from_shelf, prescribe, revise
 from treadctl.errors import TreadctlError
@@ -127,7 +127,8 @@ async def check_or_save(request: Request, context: Context, who: Visitor, person
         return await editor_page(request, context, who, person_id, refused.draft, note=note, status=422, message=_not_saved(context))
     except Problem as problem:
         draft = await draft_of(context, text, person_id)
-        return await editor_page(request, context, who, person_id, draft, note=note, status=problem.status, message=("bad", problem.detail))
+        told = problem.told(context.words.say)
+        return await editor_page(request, context, who, person_id, draft, note=note, status=told.status, message=("bad", told.detail))
     return RedirectResponse(f"/prescriptions/{made.prescription_id}", status_code=303)
 
 
@@ -150,7 +151,7 @@ async def check_or_revise(
             request, context, who, person_id, refused.draft, current=current, expected=expected, note=note, status=422, message=_not_saved(context)
         )
     except (TreadctlError, Problem) as error:
-        problem = error if isinstance(error, Problem) else problem_of(error)
+        problem = problem_from(error, context.words.say)
         conflict = None
         if isinstance(error, TreadctlError) and error.kind.name == "record_changed":
             conflict = await _conflict(context, prescription_id, expected, text)

@@ -140,7 +140,7 @@ def _wrong(error: TreadctlError, words: Words) -> WrongEntry:
 
 
 def _sentence(words: Words, id_: str, demand: str) -> str:
-    return f"{words.say(LABELS.get(id_, id_))}: {demand}."
+    return f"{words.say(LABELS.get(id_, id_))}: {words.say(demand)}."
 
 
 def differences(theirs: Mapping[str, str], mine: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -25,6 +25,7 @@ class House:
 
     clinic: str | None = None
     read_s: float | None = None
+    kept: object = None
 
 
 async def refresh(context: Context) -> None:
@@ -33,8 +34,10 @@ async def refresh(context: Context) -> None:
     if context.house.read_s is not None and 0.0 <= now_s - context.house.read_s < FRESH_S:
         return
     context.house.read_s = now_s
-    found = await context.records.settings.get(KEY, {})
-    _take(context, found if isinstance(found, dict) else {})
+    found = await context.records.settings.get(KEY)
+    if found != context.house.kept:
+        context.house.kept = found
+        _take(context, found if isinstance(found, dict) else {})
 
 
 async def change(context: Context, actor: Actor, clinic: str, language: str, units: str, zone: str) -> None:
@@ -44,6 +47,7 @@ async def change(context: Context, actor: Actor, clinic: str, language: str, uni
         raise Problem(422, "Not understood", " ".join(reasons), "not_understood", reasons)
     found = {"clinic": clinic.strip(), "language": language, "units": units, "zone": zone}
     await context.records.settings.put(actor, KEY, found)
+    context.house.kept = found
     _take(context, found)
 
 

@@ -18,7 +18,7 @@ from treadctl.console.machine import Taken
 from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.prescribing import Ready, make_ready, person_text
-from treadctl.console.problems import Problem, problem_of
+from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command, Place, Situation
 from treadctl.console.settings import Door
 from treadctl.console.view import _, situation
@@ -116,7 +116,7 @@ async def arm_form(
     try:
         await _arm(context, who, Arm(person_id=person_id, revision_id=revision, cord_clipped=cord_clipped, shoes=shoes, clear_zone=clear_zone))
     except (TreadctlError, Problem) as error:
-        problem = error if isinstance(error, Problem) else problem_of(error)
+        problem = problem_from(error, context.words.say)
         return await _walk(request, context, who, await today(context, person_id, revision), ("bad", problem.detail), problem.status)
     return RedirectResponse("/live", status_code=303)
 

@@ -92,7 +92,7 @@ async def stop(context: Ctx) -> dict[str, Any]:
     try:
         taken = await context.link.stop(_stopper(context))
     except TreadctlError as error:
-        problem = problem_of(error)
+        problem = problem_of(error, context.words.say)
         title = context.words.say(_("The stop did not get through: pull the cord or press the emergency stop now."))
         raise Problem(503, title, problem.detail, problem.code) from error
     return {"accepted": True, "state": taken.state}
@@ -241,7 +241,7 @@ async def ask_form(kind: str, request: Request, context: Ctx, who: Checked) -> R
                 require_timely(context, request)
             await context.link.ask(PLAIN[command][0], who.named)
     except (TreadctlError, ValueError) as error:
-        text = problem_of(error).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
+        text = problem_of(error, context.words.say).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
         return page(request, "message.html", status=409, who=who, title=context.words.say(_("Not done")), text=text)
     return RedirectResponse("/live", status_code=303)
 

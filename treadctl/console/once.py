@@ -33,7 +33,7 @@ LONGEST_KEY: Final = 128
 PREFIX: Final = "/api/v1/"
 HELD: Final = "/api/v1/session/start"
 ALWAYS_DONE: Final = STOP_PATHS | {"/api/v1/session/end", "/api/v1/session/hold"}  # what slows the belt is never answered from memory
-NOT_DONE: Final = frozenset({401, 403, 408, 413, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
+NOT_DONE: Final = frozenset({401, 403, 408, 413, 428, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
 KEPT_FOR: Final = timedelta(hours=24)
 FORGET_EVERY_S: Final = 3600.0
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -95,7 +95,7 @@ async def _answered(request: Request, handler: Handler) -> Response:
     try:
         return await handler(request)
     except (Problem, TreadctlError, RequestValidationError, HTTPException) as error:
-        return problem_response(problem_from(error))
+        return problem_response(problem_from(error, context_of(request).words.say))
 
 
 def _kept(answer: Response) -> str:

@@ -98,12 +98,12 @@ def _facts(context: Context, person: Person) -> list[tuple[str, str]]:
         entries = entries_of(person.facts, context.words)
     except TreadctlError:
         return []
-    say, speed_unit = context.words.say, context.words.units.value
+    words, say, speed_unit = context.words, context.words.say, context.words.units.value
     shown = [(say(_("Experience with going backward")), say(EXPERIENCES.get(entries["experience"], entries["experience"])))]
     for field in FIELDS:
         value, unit = entries.get(field.id, ""), field.unit or speed_unit
         if value or field.id in {"mass_kg", "age_years"}:
-            shown.append((say(field.label), f"{value} {say(unit)}" if value else NONE))
+            shown.append((say(field.label), f"{value.replace('.', words.catalogue.decimal)} {say(unit)}" if value else NONE))
     shown.append((say(_("Figures of the gait are kept")), say(_("yes, by consent")) if entries["keep_gait"] else say(_("no"))))
     return shown
 

@@ -97,7 +97,7 @@ def _edited(body: PlanWish) -> str:
 def draft_shown(draft: Draft, context: Context) -> dict[str, Any]:
     """A draft as pages and programs get it; fit for JSON."""
     return {
-        "text": draft.text,
+        "text": draft.text.encode("utf-8", "replace").decode("utf-8"),  # half a pair of surrogates was refused, and cannot be sent
         "can_save": not draft.against,
         "findings": [finding_shown(finding, context) for finding in draft.findings],
         "figures": figures(draft, context.frame, context.words),
@@ -205,7 +205,7 @@ def _expected(if_match: str | None) -> int:
 
 
 async def _with_tag(context: Context, prescription_id: int, error: TreadctlError) -> Problem:
-    problem = problem_of(error)
+    problem = problem_of(error, context.words.say)
     if error.kind.name == "record_changed":
         now = (await context.records.prescriptions.revisions(prescription_id))[0]
         problem.headers["ETag"] = etag(now.number)

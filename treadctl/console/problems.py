@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -31,6 +31,12 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         super().__init__(f"{status} {title}: {detail}")
 
+    def told(self, say: Callable[[str], str]) -> Problem:
+        """The same in other words. What is in the clinic's language already stays as it is."""
+        reasons = tuple(say(reason) for reason in self.reasons)
+        detail = " ".join(reasons) if self.reasons and self.detail == " ".join(self.reasons) else say(self.detail)
+        return Problem(self.status, say(self.title), detail, self.code, reasons, self.headers)
+
     def document(self) -> dict[str, Any]:
         """The body of the answer."""
         body: dict[str, Any] = {"type": f"about:blank#{self.code}" if self.code else "about:blank", "title": self.title, "status": self.status}
@@ -57,34 +63,39 @@ _STATUS: Final = {
 }
 
 
-def problem_of(error: TreadctlError) -> Problem:
-    """The problem that an error of ours is to the one who asked."""
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def problem_of(error: TreadctlError, say: Callable[[str], str] = _as_it_is) -> Problem:
+    """The problem that an error of ours is to the one who asked, in the words that `say` has for it."""
     fallback = HTTPStatus.UNPROCESSABLE_ENTITY if error.kind.fault is Fault.LOCAL else HTTPStatus.BAD_GATEWAY
     status = _STATUS.get(error.kind.name, fallback)
     headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if isinstance(error, RefusedError):
-        return Problem(status, "The machine refused", " ".join(error.reasons), error.kind.code, error.reasons)
-    sentence = error.kind.sentence[:1].upper() + error.kind.sentence[1:]
-    found = f" ({error.detail})" if error.detail else ""
-    remedy = error.kind.remedy[:1].upper() + error.kind.remedy[1:]
-    return Problem(status, sentence, f"{error.place}: {error.kind.sentence}{found}. {remedy}.", error.kind.code, (), headers)
+        reasons = tuple(say(reason) for reason in error.reasons)
+        return Problem(status, say("The machine refused"), " ".join(reasons), error.kind.code, reasons)
+    sentence, remedy = say(error.kind.sentence), say(error.kind.remedy)
+    found = f" ({say(error.detail)})" if error.detail else ""
+    detail = f"{say(error.place)}: {sentence}{found}. {remedy[:1].upper()}{remedy[1:]}."
+    return Problem(status, sentence[:1].upper() + sentence[1:], detail, error.kind.code, (), headers)
 
 
-def problem_from(error: Exception) -> Problem:
+def problem_from(error: Exception, say: Callable[[str], str] = _as_it_is) -> Problem:
     """The problem that any error on the way to an answer is."""
     if isinstance(error, Problem):
-        return error
+        return error.told(say)
     if isinstance(error, TreadctlError):
-        return problem_of(error)
+        return problem_of(error, say)
     if isinstance(error, RequestValidationError):
         found = list(error.errors())
         reasons = tuple(f"{' > '.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in found[:20])
-        return Problem(422, "Not understood", "; ".join(reasons), "not_understood", reasons)
+        return Problem(422, say("Not understood"), "; ".join(reasons), "not_understood", reasons)
     if isinstance(error, HTTPException):
         known = {404: "There is nothing at this address.", 405: "That cannot be done at this address."}
-        title = "Not here" if error.status_code in known else "Not understood"
-        return Problem(error.status_code, title, known.get(error.status_code, str(error.detail)), headers=error.headers)
-    return Problem(500, "Defect", "This is a defect of the console; nothing more is known here. Stop works as ever.")
+        title = say("Not here") if error.status_code in known else say("Not understood")
+        return Problem(error.status_code, title, say(known.get(error.status_code, str(error.detail))), headers=error.headers)
+    return Problem(500, say("Defect"), say("This is a defect of the console; nothing more is known here. Stop works as ever."))
 
 
 def problem_response(problem: Problem) -> Response:

@@ -12,7 +12,7 @@ from treadctl.console.context import Context, context_of
 from treadctl.console.drafts import read_upload
 from treadctl.console.editing import Start, check_or_save, editor_page, show_new
 from treadctl.console.pages import page
-from treadctl.console.problems import Problem, problem_of
+from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.console.visiting import checked, visitor
@@ -78,7 +78,7 @@ async def take_in(request: Request, context: Context, who: Visitor, person_id: s
         words = context.words.say(_("Not taken in: see what was found. Mend it here, or in the file."))
         return await editor_page(request, context, who, person_id, refused.draft, note=note, status=422, message=("bad", words))
     except (TreadctlError, Problem) as error:
-        problem = error if isinstance(error, Problem) else problem_of(error)
+        problem = problem_from(error, context.words.say)
         if person_id is not None:
             raise problem from error
         return await _library(request, context, who, problem)

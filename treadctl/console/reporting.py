@@ -22,7 +22,7 @@ from treadctl.records.repository import LARGEST_PAGE
 from treadctl.records.sessions import Filter
 from treadctl.reports.energy_range import energy_of
 from treadctl.reports.fhir import fhir_json
-from treadctl.reports.figures import Catalogue, Setting, Units
+from treadctl.reports.figures import Setting, Units
 from treadctl.reports.fit import fit_bytes
 from treadctl.reports.progress_pdf import progress_pdf
 from treadctl.reports.session_json import session_json
@@ -167,7 +167,7 @@ def _file(result: Result, name: str, media_type: str) -> Response:
 
 def _setting(context: Context) -> Setting:
     words = context.words
-    return Setting(context.now(), words.zone, Units(words.units.value), Catalogue(words.texts()), words.language)
+    return Setting(context.now(), words.zone, Units(words.units.value), words.catalogue, words.language)
 
 
 @cache

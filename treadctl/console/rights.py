@@ -36,7 +36,6 @@ class Command(StrEnum):
     ANSWER = "answer"
     DISARM = "disarm"
     LEAVE_KIOSK = "leave_kiosk"
-    PROVE = "prove"
     LIST_PEOPLE = "list_people"
     VIEW_PERSON = "view_person"
     ADD_PERSON = "add_person"
@@ -119,7 +118,6 @@ TABLE: Final = (
     Right(Command.ANSWER, _STAFF, _MACHINE, _MOVING | {Situation.STOPPING}),
     Right(Command.DISARM, _STAFF, _MACHINE, frozenset({Situation.ARMED, Situation.ENDED})),
     Right(Command.LEAVE_KIOSK, _SERVICE, _MACHINE, _AT_REST | {Situation.TRIPPED, Situation.AWAY}),
-    Right(Command.PROVE, _STAFF | _SERVICE, _SIGNED_PLACES, _AT_REST | {Situation.TRIPPED}),
     # People and their care: any situation, since nothing of it reaches the belt.
     Right(Command.LIST_PEOPLE, _CARE, _SIGNED_PLACES, _ALWAYS),
     Right(Command.VIEW_PERSON, _CARE, _SIGNED_PLACES, _ALWAYS),

@@ -7,8 +7,9 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ import uvicorn
 from treadctl.config.machine import load_machine
 from treadctl.console.accounts import Accounts
 from treadctl.console.connections import Connection
-from treadctl.console.context import Context, environment
+from treadctl.console.context import Backlog, Context, environment
 from treadctl.console.holds import Holds
 from treadctl.console.link import DaemonLink
 from treadctl.console.settings import DEFAULT_PATH, Door, Settings, load
@@ -28,7 +29,9 @@ from treadctl.core.messages import Origin
 from treadctl.errors import TreadctlError
 from treadctl.ipc.aio import Dial
 from treadctl.prescription.frame import frame_of
-from treadctl.records.importing import Importer
+from treadctl.records.importing import START, Importer
+from treadctl.records.importing.backlog import waiting_bytes
+from treadctl.records.importing.cursor import parse
 from treadctl.records.importing.intake import Intake
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault, make_key
@@ -53,9 +56,7 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
     records = await Records.open(settings.database, key, file_mode=SHARED)
     try:
         if key is not None and records.people.vault.locked and not (await records.people.search(size=1)).items:
-            with suppress(TreadctlError):  # a new clinic has a key of its own before it has a name; the other door may be making it now
-                await asyncio.to_thread(make_key, key, SHARED & ~0o020)
-            records.people.vault = await asyncio.to_thread(Vault.open, key)
+            records.people.vault = await _first_key(key)  # a new clinic: its names are locked with a key of its own, made before there is one
         # What the kiosk asks may count as local; the daemon looks at the user behind the socket as well, and takes a desk for remote whatever it claims.
         link = DaemonLink(dial or Path(settings.socket), origin=Origin.LOCAL if door is Door.KIOSK else Origin.REMOTE)
         accounts = Accounts(records, door, settings.idle, utc_now, time.monotonic)
@@ -63,6 +64,21 @@ async def opened(settings: Settings, door: Door, dial: Path | Dial | None = None
         yield Context(settings, door, link, records, accounts, words, time.monotonic, utc_now, pages, frame, holds, workshop)
     finally:
         await records.close()
+
+
+async def _first_key(path: Path, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Vault:
+    """Make the key of names and open it. The other door may be doing the same at this very moment: then its key is waited for. Raises as Vault.open does."""
+    try:
+        await asyncio.to_thread(make_key, path, SHARED & ~0o020)
+    except TreadctlError as error:
+        if error.kind.name != "record_exists":
+            raise
+    for _ in range(20):
+        try:
+            return await asyncio.to_thread(Vault.open, path)
+        except TreadctlError:  # there, and not yet written
+            await sleep(0.05)
+    return await asyncio.to_thread(Vault.open, path)
 
 
 def server(context: Context) -> uvicorn.Server:
@@ -78,22 +94,31 @@ def server(context: Context) -> uvicorn.Server:
 
 async def serve(settings: Settings, door: Door) -> None:
     """Serve one door until SIGTERM or SIGINT."""
-    async with opened(settings, door) as context, importing(context):
+    async with opened(settings, door) as bare, importing(bare) as context:
         await announce(context)
         await server(context).serve()
 
 
 @asynccontextmanager
-async def importing(context: Context) -> AsyncIterator[None]:
-    """Fill the records from the journal meanwhile, where this door is to do it. It is behind by two seconds at most, and by nothing that is lost."""
+async def importing(context: Context) -> AsyncIterator[Context]:
+    """Fill the records from the journal meanwhile, where this door is to do it; the context then knows how much waits.
+
+    A session is in the records two seconds after its end, or whenever the console is there again.
+    """
     if context.settings.imports is not context.door:
-        yield
+        yield context
         return
     journal = Path(context.settings.journal_dir)
-    importer = Importer(journal, Intake(context.records, str(journal)))
-    task = asyncio.create_task(importer.watch(told=_Told()), name="importer")
+    intake, reading, told = Intake(context.records, str(journal)), Intake(context.records, str(journal)), _Told()
+
+    async def backlog() -> Backlog:
+        position = await reading.cursor()
+        waiting = await asyncio.to_thread(waiting_bytes, journal, parse(position) if position else START)
+        return Backlog(waiting, await reading.imported_at(), told.last)
+
+    task = asyncio.create_task(Importer(journal, intake).watch(told=told), name="importer")
     try:
-        yield
+        yield replace(context, backlog=backlog)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -101,14 +126,16 @@ async def importing(context: Context) -> AsyncIterator[None]:
 
 
 class _Told:
-    """Says once what is wrong with the import, and again when it is something else."""
+    """Says once what is wrong with the import, and again when it is something else. `last` is what it said last."""
 
     def __init__(self) -> None:
-        self._last = ""
+        self.last = ""
 
-    def __call__(self, error: TreadctlError) -> None:
-        if str(error) != self._last:
-            self._last = str(error)
+    def __call__(self, error: TreadctlError | None) -> None:
+        if error is None:
+            self.last = ""
+        elif str(error) != self.last:
+            self.last = str(error)
             LOG.warning("the journal cannot be imported now: %s", error)
 
 

@@ -25,6 +25,7 @@ from treadctl.records.state import state_of
 ROUTES: Final = APIRouter(include_in_schema=False)
 PROOFS_SHOWN: Final = 20
 ENTRIES_SHOWN: Final = 100
+WELL_PERCENT: Final = 99.0  # of exchanges answered; below it a cable or an adapter is worth a look
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 Ctx = Annotated[Context, Depends(context_of)]
@@ -87,7 +88,7 @@ def _link(link: LinkView, words: Words) -> dict[str, Any]:
     share = None if not asked else 100.0 * link.exchanges / asked
     counts = (link.exchanges, link.timeouts, link.mismatches, link.crc_errors, link.late_replies, link.reconnects)
     return {
-        "name": link.name, "share": NONE if share is None else f"{words.number(share, 2)} %", "good": share is not None and share >= 99.9,
+        "name": link.name, "share": NONE if share is None else f"{words.number(share, 2)} %", "good": share is not None and share >= WELL_PERCENT,
         "counts": [words.number(count, 0) for count in counts], "typical": _ms(link.round_trip_p50_s, words), "longest": _ms(link.round_trip_max_s, words),
     }  # fmt: skip
 
@@ -147,7 +148,7 @@ async def verify(
         count = await context.records.audit.verify(_head(noted, context))
     except TreadctlError as error:
         if error.kind.name != "audit_altered":
-            return await _audit(request, context, who, message=("bad", problem_of(error).detail))
+            return await _audit(request, context, who, message=("bad", problem_of(error, context.words.say).detail))
         text = context.words.say(_("The trail is NOT sound. {place}: {detail}. Treat everything from there on as unproven, and keep the database as it is."))
         return await _audit(request, context, who, message=("bad", text.format(place=error.place, detail=error.detail)))
     await context.records.audit.add(who.actor, "audit.verified", "audit", f"{count} entries, sound")

@@ -183,7 +183,7 @@ def _stop(stop: StopRecord, session: Session, words: Words) -> StopShown:
         (say(_("Deceleration")), NONE if stop.deceleration_mps2 is None else f"{number(stop.deceleration_mps2, 2)} m/s²"),
     ]
     near = [event for event in session.events if stop.at_s - BEFORE_S <= event.at_s <= _until_s(stop)]
-    happened = [(f"{event.at_s - stop.at_s:+.1f} s", say(event.sentence)) for event in near]
+    happened = [(f"{event.at_s - stop.at_s:+.1f} s".replace(".", words.catalogue.decimal), say(event.sentence)) for event in near]
     return StopShown(stop, facts, _seconds(stop, session.series, words), happened)
 
 

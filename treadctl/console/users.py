@@ -13,7 +13,7 @@ from treadctl.console import house
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
 from treadctl.console.pages import page
-from treadctl.console.problems import Problem, problem_of
+from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command
 from treadctl.console.settings import Units
 from treadctl.console.view import _
@@ -44,8 +44,8 @@ def _roles(context: Context) -> list[tuple[str, str, str]]:
     return [(role.value, context.words.say(name), context.words.say(what)) for role, (name, what) in ROLES.items()]
 
 
-def _bad(error: TreadctlError | Problem) -> Problem:
-    return error if isinstance(error, Problem) else problem_of(error)
+def _bad(context: Context, error: TreadctlError | Problem) -> Problem:
+    return problem_from(error, context.words.say)
 
 
 # --- everybody ----------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ async def add_user(
             who.actor, login.strip().lower(), name.strip(), role, password_hash=password_hash, pin_hash=pin_hash
         )
     except REFUSALS as error:
-        return await _list(request, context, who, _bad(error), {"login": login, "name": name, "role": role.value})
+        return await _list(request, context, who, _bad(context, error), {"login": login, "name": name, "role": role.value})
     return RedirectResponse(f"/users/{user.id}?done=added", status_code=303)
 
 
@@ -120,7 +120,7 @@ async def _change(request: Request, context: Context, who: Visitor, user_id: int
     try:
         await change
     except REFUSALS as error:
-        return await _one(request, context, who, user_id, refused=_bad(error))
+        return await _one(request, context, who, user_id, refused=_bad(context, error))
     return RedirectResponse(f"/users/{user_id}?done={done}", status_code=303)
 
 
@@ -206,7 +206,7 @@ async def _own(request: Request, context: Context, who: Visitor, now: str, chang
         await context.accounts.prove(who.user.login, now)
         await change(context, who, who.user.id, secret)
     except REFUSALS as error:
-        problem = _bad(error)
+        problem = _bad(context, error)
         if problem.code == "wrong_secret":
             problem = Problem(403, problem.title, context.words.say(_("The present password is not right; nothing was changed.")), problem.code)
         return _me(request, context, who, problem)

@@ -9,7 +9,6 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from treadctl.console import (
@@ -34,6 +33,7 @@ from treadctl.console.context import ASSETS, Context, context_of
 from treadctl.console.guard import LOOPBACK, Guard
 from treadctl.console.metrics import Measured
 from treadctl.console.openapi import ADDRESS, describe
+from treadctl.console.packed import PackedFiles
 from treadctl.console.pages import RELEASE, page
 from treadctl.console.problems import Problem, problem_from, problem_response
 from treadctl.console.settings import Door
@@ -61,7 +61,7 @@ def create_app(context: Context) -> FastAPI:
     context.link.heard.append(context.metrics.hear)
     for module in MODULES:
         app.include_router(module.ROUTES)
-    app.mount("/static", StaticFiles(directory=ASSETS, check_dir=False), name="static")
+    app.mount("/static", PackedFiles(directory=ASSETS, check_dir=False), name="static")
     for kind in (Problem, TreadctlError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)
     return app
@@ -86,7 +86,7 @@ async def _asking(request: Request) -> Visitor | None:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    problem = problem_from(error)
+    problem = problem_from(error, context_of(request).words.say)
     if not _wants_page(request):
         return problem_response(problem)
     if problem.status == 401:

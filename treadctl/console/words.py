@@ -17,14 +17,16 @@ from babel.dates import format_date, format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_decimal_symbol
 
 from treadctl.console.settings import Units
 from treadctl.errors import TreadctlError
+from treadctl.reports.catalogue import Catalogue
 
 FOLDER: Final = Path(__file__).parent / "locale"
 PER_MPS: Final = {Units.KMH: 3.6, Units.MPS: 1.0, Units.MPH: 3.6 / 1.609344}
 NONE: Final = "–"
+MADE: Final = "made of parts"  # marks in a catalogue the patterns of sentences that the program puts together
 
 
 def languages() -> tuple[str, ...]:
@@ -52,6 +54,13 @@ def _translations(texts: Catalog | None) -> NullTranslations:
     return GNUTranslations(packed)
 
 
+def _plain(texts: Catalog | None, language: str) -> Catalogue:
+    """The same as plain data, for single texts and for sentences that were put together elsewhere. What is not sure is left in English."""
+    known = [message for message in texts or () if message.id and message.string and isinstance(message.id, str) and not message.fuzzy]
+    made = frozenset(str(message.id) for message in known if MADE in message.auto_comments)
+    return Catalogue({str(message.id): str(message.string) for message in known}, made, get_decimal_symbol(language))
+
+
 class Words:
     """How this clinic reads."""
 
@@ -62,12 +71,12 @@ class Words:
         """Read differently from now on, in every page that holds this. Raises TreadctlError(bad_value) for a language there are no texts of."""
         texts = catalogue(language)
         self.translations = _translations(texts)
-        self._texts = {str(message.id): str(message.string) for message in texts or () if message.id and message.string}
+        self.catalogue = _plain(texts, language)
         self.language, self.units, self.zone = language, units, ZoneInfo(zone)
 
     def say(self, text: str) -> str:
         """A text of ours in the clinic's language."""
-        return self.translations.gettext(text)
+        return self.catalogue(text)
 
     def say_count(self, one: str, many: str, n: int) -> str:
         """The same where a number decides the form."""
@@ -76,10 +85,6 @@ class Words:
     def language_name(self, language: str) -> str:
         """As its own speakers call it."""
         return Locale.parse(language).get_display_name() or language
-
-    def texts(self) -> dict[str, str]:
-        """Every text with its translation, fit to be sent to another process."""
-        return dict(self._texts)
 
     def number(self, value: float | None, digits: int = 1) -> str:
         """With so many decimals, as the language writes them."""

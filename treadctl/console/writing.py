@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from treadctl.config.paths import shipped
+from treadctl.config.toml_lines import parsed
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context
 from treadctl.console.drafts import Draft, Finding, tidy
@@ -34,7 +35,7 @@ class RefusedDraftError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A profile file of the folder of protocols. `trouble` says why it cannot be taken; `taken` is where the library has the same text."""
+    """A profile file of the folder of protocols. `trouble`: why it cannot be taken; `taken`: the library has one of its name, `same`: word for word."""
 
     file: str
     title: str
@@ -42,6 +43,7 @@ class Shipped:
     text: str
     trouble: str = ""
     taken: int | None = None
+    same: bool = False
 
 
 def told(finding: Finding) -> str:
@@ -89,8 +91,7 @@ async def withdraw(context: Context, who: Visitor, prescription_id: int) -> Revi
 
 async def shelf(context: Context) -> tuple[Shipped, ...]:
     """The profile files offered as protocols: those of the folder in the settings, else those that are shipped."""
-    kept = {entry.sha256: entry.prescription_id for entry in await context.records.prescriptions.library()}
-    return await asyncio.to_thread(_shelf, context.settings.profiles, kept)
+    return await asyncio.to_thread(_shelf, context.settings.profiles, await context.records.prescriptions.library())
 
 
 async def from_shelf(context: Context, file: str) -> Shipped:
@@ -101,12 +102,13 @@ async def from_shelf(context: Context, file: str) -> Shipped:
     return found
 
 
-def _shelf(folder: str | None, kept: dict[str, int]) -> tuple[Shipped, ...]:
+def _shelf(folder: str | None, library: tuple[Revision, ...]) -> tuple[Shipped, ...]:
+    kept = {str((parsed(revision.text) or {}).get("name")): revision for revision in reversed(library)}
     root = Path(folder) if folder is not None else shipped("profiles")
     return tuple(_shipped(path, kept) for path in sorted(root.glob("*.toml")) if path.is_file())
 
 
-def _shipped(path: Path, kept: dict[str, int]) -> Shipped:
+def _shipped(path: Path, kept: dict[str, Revision]) -> Shipped:
     try:
         text = tidy(path.read_text(encoding="utf-8"))
         profile = profile_of(text, path.name)
@@ -114,7 +116,9 @@ def _shipped(path: Path, kept: dict[str, int]) -> Shipped:
         return Shipped(path.name, path.stem, "", "", str(error))
     except (OSError, UnicodeDecodeError) as error:
         return Shipped(path.name, path.stem, "", "", f"{path.name} cannot be read: {type(error).__name__}")
-    return Shipped(path.name, profile.title, profile.for_whom, text, taken=kept.get(_sha256(text)))
+    mine = kept.get(profile.name)
+    taken, same = (mine.prescription_id, mine.text == text) if mine is not None else (None, False)
+    return Shipped(path.name, profile.title, profile.for_whom, text, taken=taken, same=same)
 
 
 async def _good(context: Context, text: str, person_id: str | None) -> Draft:

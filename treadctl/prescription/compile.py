@@ -146,10 +146,10 @@ def _within(name: str, item: PlacedSegment, what: str, value: float, field: str,
     if value <= limit * (1.0 + TOLERANCE):
         return
     if what == "speed":
-        shown, allowed = _speed_words(value), _speed_words(limit)
-        words = f"{what} {shown} {item.segment.direction.value}, the limit of the {whose} is {allowed} ({field})"
+        allowed, direction = _speed_words(limit), item.segment.direction.value
+        words = f"speed {kmh_from_mps(value):.2f} km/h ({value:.3f} m/s) {direction}, the limit of the {whose} is {allowed} ({field})"
     else:
-        words = f"{what} {value:g} %, the limit of the {whose} is {limit:g} % ({field})"
+        words = f"grade {value:g} %, the limit of the {whose} is {limit:g} % ({field})"
     yield Breach(TreadctlError("beyond_machine", segment_place(name, item), words), field, whose, item)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func, select
+from sqlalchemy import Column, ColumnElement, Insert, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treadctl.records.model import ProofTest, Session
@@ -56,10 +56,29 @@ async def read_cursor(connection: AsyncConnection, journal: str) -> Any:  # noqa
     return (await connection.execute(select(IMPORT_CURSOR.c.position).where(IMPORT_CURSOR.c.journal == journal))).scalar_one_or_none()
 
 
+async def cursor_moved_at(connection: AsyncConnection, journal: str) -> datetime | None:
+    """When it was written last."""
+    return (await connection.execute(select(IMPORT_CURSOR.c.at).where(IMPORT_CURSOR.c.journal == journal))).scalar_one_or_none()
+
+
 async def write_cursor(connection: AsyncConnection, journal: str, position: object, at: datetime) -> None:
     """Note the importer's place, any value that JSON knows."""
     made = insert_into(connection, IMPORT_CURSOR).values(journal=journal, position=position, at=at)
     await connection.execute(made.on_conflict_do_update(index_elements=["journal"], set_={"position": made.excluded.position, "at": made.excluded.at}))
+
+
+async def move_cursor(connection: AsyncConnection, journal: str, before: object, position: object, at: datetime) -> bool:
+    """Move the importer's place on from `before`, None = the beginning. False, and nothing is moved, where it stands elsewhere.
+
+    Call it first: whoever moves the same cursor meanwhile waits until this transaction ends, and then learns that the place is taken.
+    """
+    moved: Insert | Update
+    if before is None:
+        moved = insert_into(connection, IMPORT_CURSOR).values(journal=journal, position=position, at=at).on_conflict_do_nothing()
+    else:
+        mine = (IMPORT_CURSOR.c.journal == journal, IMPORT_CURSOR.c.position == before)
+        moved = update(IMPORT_CURSOR).where(*mine).values(position=position, at=at)
+    return (await connection.execute(moved)).rowcount == 1
 
 
 async def _upsert(connection: AsyncConnection, heads: list[dict[str, Any]], details: list[dict[str, Any]]) -> None:

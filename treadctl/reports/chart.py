@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from treadctl.reports.figures import finite, number
+from treadctl.reports.figures import Setting, finite
 from treadctl.reports.page import PALE, RULE, SOFT, Page, Point
 
 SMALL = 6.5
@@ -68,7 +68,7 @@ def time_ticks(high_s: float, about: int) -> list[float]:
     return [index * step for index in range(int(high_s / step) + 1)]
 
 
-def draw_y_axis(page: Page, frame: Frame, about: int = 4) -> None:
+def draw_y_axis(page: Page, setting: Setting, frame: Frame, about: int = 4) -> None:
     """Grid lines and figures of the vertical axis."""
     marks = ticks(frame.y_low, frame.y_high, about)
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
@@ -76,7 +76,7 @@ def draw_y_axis(page: Page, frame: Frame, about: int = 4) -> None:
     for mark in marks:
         y = frame.y(mark)
         page.line((frame.left, y), (frame.right, y), RULE if mark == frame.y_low else PALE, 0.5)
-        page.text(frame.left - 3.0, y + 2.2, number(mark, digits), SMALL, colour=SOFT, align="right")
+        page.text(frame.left - 3.0, y + 2.2, setting.number(mark, digits), SMALL, colour=SOFT, align="right")
 
 
 def runs(frame: Frame, xs: Sequence[float], ys: Sequence[float | None]) -> list[list[Point]]:

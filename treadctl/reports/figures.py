@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Final
 
+from babel.dates import format_date, get_date_format
+from babel.numbers import get_decimal_symbol
+
 from treadctl.core.units import KMH_PER_MPS, MPS_PER_MPH
+from treadctl.reports.catalogue import DECIMAL, Catalogue
 
 UNKNOWN: Final = "–"
 LARGEST_SHOWN: Final = 1e6
@@ -61,17 +65,6 @@ class EnergyRange:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """A translation that can be sent to another process: source text to translated text, what is missing stays as it is."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, text: str) -> str:
-        """The text in the language of this catalogue."""
-        return self.texts.get(text, text)
-
-
 NO_TRANSLATION: Final = Catalogue()
 
 
@@ -99,11 +92,31 @@ class Setting:
 
     def local(self, at: datetime) -> str:
         """An instant as local date and time, to the minute."""
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+        return f"{self.day(at)} {at.astimezone(self.zone):%H:%M}"
 
     def day(self, at: datetime) -> str:
-        """The local day of an instant."""
-        return f"{at.astimezone(self.zone):%Y-%m-%d}"
+        """The local day of an instant, its year in full: as the language writes it, but in English as 2026-03-12, which no two countries read differently."""
+        day = at.astimezone(self.zone).date()
+        if self.language.startswith("en"):
+            return day.isoformat()
+        form = get_date_format("short", locale=self.language).pattern
+        return str(format_date(day, form if "yyyy" in form else form.replace("yy", "yyyy"), locale=self.language))
+
+    def number(self, value: float | None, digits: int = 0, unit: str = "") -> str:
+        """A number as `number` writes it, with the language's decimal sign; its unit translated."""
+        return self.figure(number(value, digits, self.word(unit)))
+
+    def figure(self, words: str) -> str:
+        """What was written with a point, with the language's decimal sign."""
+        return words if self.language == "en" else DECIMAL.sub(rf"\1{get_decimal_symbol(self.language)}\2", words)
+
+    def speed(self, speed_mps: float | None) -> str:
+        """A speed with its unit."""
+        return self.figure(self.units.speed_words(speed_mps))
+
+    def distance(self, distance_m: float | None) -> str:
+        """A distance with its unit."""
+        return self.figure(self.units.distance_words(distance_m))
 
     def offset(self, at: datetime) -> str:
         """The zone's offset at that instant, as in `UTC+01:00`."""

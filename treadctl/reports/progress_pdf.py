@@ -9,7 +9,7 @@ from typing import Final
 
 from treadctl.records.model import MeasureRecord, Outcome, SessionHead
 from treadctl.reports.chart import SMALL, Frame, ceiling, draw_y_axis
-from treadctl.reports.figures import UNKNOWN, Setting, clock, finite, number
+from treadctl.reports.figures import UNKNOWN, Setting, clock, finite
 from treadctl.reports.listing import Block, Column, Listing, share_rows
 from treadctl.reports.page import ACCENT, ALARM, HEIGHT, INK, INNER, MARGIN, RULE, SOFT, Align, Page
 from treadctl.reports.trends import Trend, course, trends
@@ -68,11 +68,11 @@ def _draw_head(page: Page, setting: Setting, ordered: Sequence[SessionHead], per
     if ordered:
         first, last = setting.day(ordered[0].started_at), setting.day(ordered[-1].started_at)
         counts = Counter(head.outcome for head in ordered)
-        ends = ", ".join(f"{say(OUTCOMES[outcome]).lower()}: {counts[outcome]}" for outcome in Outcome if counts[outcome])
+        ends = ", ".join(f"{_within(setting, OUTCOMES[outcome])}: {counts[outcome]}" for outcome in Outcome if counts[outcome])
         belt_s = sum(known for head in ordered if (known := finite(head.summary.belt_s)) is not None)
         distance_m = sum(known for head in ordered if (known := finite(head.summary.distance_m)) is not None)
         words = say("Sessions: {count}, from {first} to {last} ({ends}).", count=len(ordered), first=first, last=last, ends=ends)
-        words += " " + say("In all {time} on the moving belt, {distance}.", time=clock(belt_s), distance=setting.units.distance_words(distance_m))
+        words += " " + say("In all {time} on the moving belt, {distance}.", time=clock(belt_s), distance=setting.distance(distance_m))
     else:
         words = say("No session is on record.")
     y = 83.0
@@ -89,12 +89,12 @@ def _draw_panel(page: Page, setting: Setting, trend: Trend, left: float, top: fl
     title = f"{setting.say(trend.title)}, {setting.word(trend.unit)}"
     ends = ""
     if values:
-        ends = setting.say("first {first}, latest {latest}", first=number(values[0], trend.digits), latest=number(values[-1], trend.digits))
+        ends = setting.say("first {first}, latest {latest}", first=setting.number(values[0], trend.digits), latest=setting.number(values[-1], trend.digits))
     ends = page.fit(ends, width * 0.48, 7.0)
     page.text(left + width, top + 9.0, ends, 7.0, colour=SOFT, align="right")
     page.text(left, top + 9.0, page.fit(title, width - page.width(ends, 7.0) - 6.0, 7.5, True), 7.5, bold=True)
     page.text(left, top + 18.0, page.fit(setting.word(trend.hint), width, SMALL), SMALL, colour=SOFT)
-    draw_y_axis(page, frame, 3)
+    draw_y_axis(page, setting, frame, 3)
     _draw_days(page, setting, frame)
     if not values:
         page.text(frame.left + frame.width / 2.0, frame.top + frame.height / 2.0, setting.say("not recorded"), 7.5, colour=SOFT, align="centre")
@@ -138,13 +138,18 @@ def _latest(setting: Setting, ordered: Sequence[SessionHead]) -> Listing:
             head.profile or UNKNOWN,
             _ended(setting, head),
             clock(head.summary.belt_s),
-            setting.units.speed_words(head.summary.peak_mps),
-            number(head.summary.rail_load_percent, 1, "%"),
+            setting.speed(head.summary.peak_mps),
+            setting.number(head.summary.rail_load_percent, 1, "%"),
             str(head.summary.imbalance_events),
         )
         for head in reversed(ordered)
     )
     return Listing(say("Latest sessions"), columns, rows, say("No session is on record."), lines=1)
+
+
+def _within(setting: Setting, text: str) -> str:
+    """A text as it stands within a sentence; other languages than English have capitals of their own."""
+    return setting.say(text).lower() if setting.language.startswith("en") else setting.say(text)
 
 
 def _ended(setting: Setting, head: SessionHead) -> str:

@@ -83,10 +83,10 @@ def draw_charts(page: Page, setting: Setting, session: Session, top: float, heig
     _draw_legend(page, setting, top, with_heart)
     _draw_band(page, speed, walked, BAND, setting.units)
     _draw_band(page, speed, rest, BAND_LEFT, setting.units)
-    draw_y_axis(page, speed)
+    draw_y_axis(page, setting, speed)
     _draw_rails(page, setting, rails, session)
     if with_heart:
-        draw_y_axis(page, last, 3)
+        draw_y_axis(page, setting, last, 3)
         draw_noisy(page, last, series.time_s, series.heart_rate_per_min, HEART)
     _draw_marks(page, speed, last.bottom, marks(session))
     in_units = [None if mps is None else setting.units.speed(mps) for mps in series.measured_mps]
@@ -138,7 +138,7 @@ def _draw_marks(page: Page, speed: Frame, bottom: float, all_marks: Sequence[Mar
 
 
 def _draw_rails(page: Page, setting: Setting, frame: Frame, session: Session) -> None:
-    draw_y_axis(page, frame, 3)
+    draw_y_axis(page, setting, frame, 3)
     series = session.series
     left = draw_noisy(page, frame, series.time_s, series.rail_left_percent, LEFT_RAIL)
     right = draw_noisy(page, frame, series.time_s, series.rail_right_percent, RIGHT_RAIL)

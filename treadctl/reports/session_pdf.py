@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from treadctl.records.model import AnswerRecord, Outcome, OverrideRecord, Session
-from treadctl.reports.figures import HEART_RATE_NOTE, N_, UNKNOWN, EnergyRange, Setting, clock, finite, gait_words, number
+from treadctl.reports.figures import HEART_RATE_NOTE, N_, UNKNOWN, EnergyRange, Setting, clock, finite, gait_words
 from treadctl.reports.listing import Block, Column, Listing, share_rows
 from treadctl.reports.page import ALARM, HEIGHT, INK, INNER, MARGIN, PALE, RULE, SOFT, Page
 from treadctl.reports.session_chart import draw_charts, notable, ordered_stops
@@ -82,7 +82,7 @@ def _draw_facts(page: Page, setting: Setting, session: Session, top: float) -> f
         facing=setting.word(head.facing) or UNKNOWN,
     )
     revision = UNKNOWN if head.revision_id is None else str(head.revision_id)
-    mass = number(session.mass_kg if session.mass_kg > 0.0 else None, 1, "kg")
+    mass = setting.number(session.mass_kg if session.mass_kg > 0.0 else None, 1, "kg")
     cells = (
         (setting.say("Started ({zone})", zone=setting.zone), f"{setting.local(at)} {setting.offset(at)}"),
         (setting.say("Profile"), head.profile or UNKNOWN),
@@ -101,29 +101,29 @@ def _draw_facts(page: Page, setting: Setting, session: Session, top: float) -> f
 
 
 def _draw_figures(page: Page, setting: Setting, session: Session, energy: EnergyRange | None, top: float) -> float:
-    summary, units, say = session.head.summary, setting.units, setting.say
+    summary, say = session.head.summary, setting.say
     grades = [abs(known) for value in session.series.grade_percent if (known := finite(value)) is not None]
     share = finite(summary.hands_on_share)
-    variation = "" if finite(summary.cadence_cv_percent) is None else f" ± {number(summary.cadence_cv_percent, 1)} %"
+    variation = "" if finite(summary.cadence_cv_percent) is None else f" ± {setting.number(summary.cadence_cv_percent, 1)} %"
     cells = (
         (say("Time on the moving belt"), clock(summary.belt_s)),
         (say("Session"), clock(summary.duration_s)),
-        (say("Distance"), units.distance_words(summary.distance_m)),
-        (say("Peak speed"), units.speed_words(summary.peak_mps)),
-        (say("Mean speed"), units.speed_words(summary.mean_mps)),
-        (say("Steepest grade"), number(max(grades, default=None), 1, "%")),
-        (say("Rail load, mean"), number(summary.rail_load_percent, 1, "% BW")),
-        (say("Hands on the rails"), number(None if share is None else 100.0 * share, 0, "%")),
-        (say("Left–right asymmetry"), number(summary.asymmetry_percent, 1, "%")),
+        (say("Distance"), setting.distance(summary.distance_m)),
+        (say("Peak speed"), setting.speed(summary.peak_mps)),
+        (say("Mean speed"), setting.speed(summary.mean_mps)),
+        (say("Steepest grade"), setting.number(max(grades, default=None), 1, "%")),
+        (say("Rail load, mean"), setting.number(summary.rail_load_percent, 1, "% BW")),
+        (say("Hands on the rails"), setting.number(None if share is None else 100.0 * share, 0, "%")),
+        (say("Left–right asymmetry"), setting.number(summary.asymmetry_percent, 1, "%")),
         (say("Imbalance events"), str(summary.imbalance_events)),
         (say("Unsteady moments"), str(summary.unsteady_events)),
         (say("Stops"), str(summary.stops)),
-        (say("Heart rate, mean *"), number(summary.mean_heart_rate_per_min, 0, "/min")),
-        (say("Heart rate, highest *"), number(summary.max_heart_rate_per_min, 0, "/min")),
-        (say("Steps a minute"), number(summary.cadence_per_min) + variation),
-        (say("Highest effort (Borg 6–20)"), number(summary.max_rpe)),
-        (say("Highest dizziness / pain"), f"{number(summary.max_dizziness)} / {number(summary.max_pain)}"),
-        (say("Highest breathing (0–10)"), number(summary.max_breathing)),
+        (say("Heart rate, mean *"), setting.number(summary.mean_heart_rate_per_min, 0, "/min")),
+        (say("Heart rate, highest *"), setting.number(summary.max_heart_rate_per_min, 0, "/min")),
+        (say("Steps a minute"), setting.number(summary.cadence_per_min) + variation),
+        (say("Highest effort (Borg 6–20)"), setting.number(summary.max_rpe)),
+        (say("Highest dizziness / pain"), f"{setting.number(summary.max_dizziness)} / {setting.number(summary.max_pain)}"),
+        (say("Highest breathing (0–10)"), setting.number(summary.max_breathing)),
     )
     lines = page.wrap(energy_words(setting, energy), INNER, 7.5, 2)
     rows = len(cells) // COLUMNS
@@ -145,7 +145,7 @@ def energy_words(setting: Setting, energy: EnergyRange | None) -> str:
     if energy is None:
         return setting.say("Energy: not estimated for this report.")
     parts = [
-        setting.say(text, low=number(pair[0]), high=number(pair[1]))
+        setting.say(text, low=setting.number(pair[0]), high=setting.number(pair[1]))
         for text, pair in ((GROSS, energy.gross_kcal), (NET, energy.net_kcal))
         if pair is not None and finite(pair[0]) is not None and finite(pair[1]) is not None
     ]
@@ -182,10 +182,10 @@ def _stops(setting: Setting, session: Session) -> Listing:
             clock(stop.at_s),
             setting.word(stop.sentence or cause_words(stop.cause)),
             f"{setting.word(ACTIONS.get(stop.action, ''))} ({stop.action})" if stop.action in ACTIONS else stop.action,
-            setting.units.speed_words(stop.from_mps),
-            number(stop.travel_m, 2, "m"),
-            number(stop.rest_s, 2, "s"),
-            number(stop.deceleration_mps2, 2, "m/s²"),
+            setting.speed(stop.from_mps),
+            setting.number(stop.travel_m, 2, "m"),
+            setting.number(stop.rest_s, 2, "s"),
+            setting.number(stop.deceleration_mps2, 2, "m/s²"),
         )
         for index, stop in enumerate(ordered_stops(session), 1)
     )
@@ -198,11 +198,15 @@ def _overrides(setting: Setting, session: Session, records: Sequence[OverrideRec
     say = setting.say
     columns = (Column(say("Rule"), 1.6, bold=True), Column(say("Set aside by"), 2.8), Column(say("On"), 1.2), Column(say("Reason"), 6.4))
     rows: list[tuple[str, ...]] = []
+
+    def named(rule: str) -> str:
+        return setting.word(rule.replace("_", " "))
+
     for rule in dict.fromkeys(session.overrides):
         found = [record for record in records if record.rule == rule]
-        rows += [(rule, f"{record.by}, {say(ROLES[record.role])}", setting.day(record.at), record.reason) for record in found]
+        rows += [(named(rule), f"{record.by}, {say(ROLES[record.role])}", setting.day(record.at), record.reason) for record in found]
         if not found:
-            rows.append((rule, UNKNOWN, UNKNOWN, say("Named by the session; no record of it was handed to this report.")))
+            rows.append((named(rule), UNKNOWN, UNKNOWN, say("Named by the session; no record of it was handed to this report.")))
     return Listing(say("Rules set aside for this session"), columns, tuple(rows), say("None is on record."))
 
 
@@ -220,12 +224,12 @@ def _answers(setting: Setting, session: Session) -> Listing:
         answers = sorted(group, key=lambda answer: finite(answer.at_s) or 0.0)
         limits = [limit for answer in answers if (limit := finite(answer.limit)) is not None]
         given = [
-            say("{value} at {time}", value=number(answer.value), time=clock(answer.at_s))
+            say("{value} at {time}", value=setting.number(answer.value), time=clock(answer.at_s))
             if finite(answer.value) is not None
             else say("no answer at {time}", time=clock(answer.at_s))
             for answer in answers
         ]
-        rows.append((setting.word(QUESTIONS.get(name, name)), ", ".join(given), number(limits[-1] if limits else None)))
+        rows.append((setting.word(QUESTIONS.get(name, name)), ", ".join(given), setting.number(limits[-1] if limits else None)))
     columns = (Column(say("Question"), 2.4), Column(say("Answers"), 4.6), Column(say("Stops at"), 1.25, "right"))
     return Listing(say("Questions and answers"), columns, tuple(rows), say("No answer is on record."), lines=3)
 

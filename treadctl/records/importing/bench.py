@@ -1,7 +1,7 @@
 """How fast a journal is imported: `python -m treadctl.records.importing.bench --hours 24`.
 
-A day of a busy machine is written through the real core and the real journal, with ten steps a second instead of a hundred and as many steps in a batch as
-there are in reality; then it is imported into a sink that writes every commit to a file and brings it to the medium.
+A made-up day of a busy machine (`day.py`) is imported into a sink that writes every commit to a file and brings it to the medium; with `--url` into a
+database, by a process that is killed in the middle and followed by another.
 """
 
 from __future__ import annotations
@@ -13,104 +13,18 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from treadctl.core.controller import Inputs, initial_state, step
-from treadctl.core.limits import Limits
-from treadctl.core.messages import ArmOrder, Checklist, DriveMode, Origin, Request, RequestKind
-from treadctl.core.program import Block, Hands, Person, Program, Segment
-from treadctl.core.sample import ChannelId, Direction, DriveState, Facing
-from treadctl.core.session import SessionState
-from treadctl.core.setup import CordWiring, Setup
-from treadctl.journal import JournalWriter, MachineInfo, WriterOptions
-from treadctl.journal.core_schema import core_schema
-from treadctl.journal.storage import DiskStorage
+from treadctl.records.importing.day import write_journal
 from treadctl.records.importing.findings import Gap
-from treadctl.records.importing.importer import Importer
+from treadctl.records.importing.importer import PIECE_BATCHES, Importer
+from treadctl.records.importing.killing import Death, Kept, Life, fork_server, live
 from treadctl.records.model import Arming, ProofTest, Session
-from treadctl.testing.builders import contact, drive_sample, healthy_sample, level, motion
 
-TICK_S: Final = 0.1
-BATCH_S: Final = 2.0
-ROUND_S: Final = 1800.0  # a session each half hour
 GOAL_PER_S: Final = 2000.0
-LIMITS: Final = Limits(4.0, 2.2, 0.25, 0.8, 1.0, 0.9, 2.0, 5.0, 0.1, 3600.0)
-FITTED: Final = frozenset({ChannelId.CORD_A, ChannelId.CORD_B, ChannelId.ESTOP, ChannelId.RAIL_LEFT, ChannelId.RAIL_RIGHT, ChannelId.BELT})
-SETUP: Final = Setup(LIMITS, FITTED, CordWiring.INPUT_ONLY, tick_s=TICK_S, sensor_age_limit_s=0.25, proof_valid_s=86400.0)
-CHECKED: Final = Checklist("attendant", cord_clipped=True, clear_zone=True, shoes=True)
-
-
-def _segment(block: Block, seconds: float, speed_mps: float) -> Segment:
-    return Segment(block, block.value, seconds, speed_mps, Direction.REVERSE, 0.0, Hands.FREE)
-
-
-WALK: Final = Program(
-    "bench", Facing.CONSOLE, (_segment(Block.WARM_UP, 120.0, 0.4), _segment(Block.MAIN, 960.0, 0.8), _segment(Block.COOL_DOWN, 120.0, 0.3)), "0" * 64
-)
-ORDER: Final = ArmOrder(WALK, Person(mass_kg=70.0), LIMITS, CHECKED)
-
-
-class _Unsynced(DiskStorage):
-    """Writing the journal is not what is measured."""
-
-    def sync(self, handle: int) -> None:
-        """Left out."""
-
-
-def write_journal(directory: Path, hours: float) -> tuple[int, int]:
-    """A journal of so many hours; the number of its steps and of the sessions in it."""
-    now_s, wall_s, speed_mps, sessions = 1000.0, 1.795e9, 0.0, 0
-    state = initial_state(SETUP, now_s)
-
-    def clock() -> float:
-        return now_s
-
-    def wall_ns() -> int:
-        return int((wall_s + now_s) * 1e9)
-
-    options = WriterOptions(batch_s=BATCH_S, min_free_bytes=0, queued=1024)
-    info = MachineInfo("bench", "0", "bench")
-    count = round(hours * 3600.0 / TICK_S)
-    with JournalWriter(directory, core_schema(), SETUP, state, now_s, info, options=options, storage=_Unsynced(), clock=clock, wall_ns=wall_ns) as writer:
-        for number in range(count):
-            now_s += TICK_S
-            order, powered = state.order, state.enable and state.order.mode is not DriveMode.POWER_OFF
-            speed_mps = order.speed_mps if order.mode is DriveMode.RUN else max(0.0, speed_mps - 0.9 * TICK_S)
-            shown_mps = speed_mps * (1.0 + 0.002 * (number % 7 - 3))
-            hand_n = 20.0 + number % 11
-            drive = drive_sample(shown_mps, order.direction, state=DriveState.ENABLED if powered else DriveState.DISABLED, confirmed_order=order.order_id)
-            sample = replace(
-                healthy_sample(drive=drive, belt=motion(shown_mps, order.direction), rail_left=level(hand_n), rail_right=level(41.0 - hand_n)),
-                cord_a=contact(number > 20), cord_b=contact(number > 20), enable_feedback=contact(state.enable),
-            )  # fmt: skip
-            inputs = Inputs(sample, _asked(number, now_s, state.session))
-            before = state
-            state, output = step(before, inputs, now_s)
-            writer.append_step(now_s, inputs, output, state)
-            if state.session is not before.session:
-                sessions += state.session is SessionState.ENDED
-                writer.append_event(now_s, "session", {"from": before.session.value, "to": state.session.value}, urgent=True)
-            if number % 2000 == 1999:
-                writer.flush(60.0)
-    return count, sessions
-
-
-def _asked(number: int, now_s: float, session: SessionState) -> tuple[Request, ...]:
-    """Reset once; every half hour arm, and hold the start button for some seconds."""
-    at_s = number * TICK_S % ROUND_S
-    kind = None
-    if number == 40:
-        kind = RequestKind.RESET
-    elif session in {SessionState.IDLE, SessionState.ENDED} and abs(at_s - 10.0) < 0.5 * TICK_S:
-        kind = RequestKind.ARM
-    elif session is SessionState.ARMED and 11.0 < at_s < 15.0:
-        kind = RequestKind.START_HOLD
-    if kind is None:
-        return ()
-    return (Request(kind, f"r{number}", "bench", Origin.LOCAL, now_s + 2.0, ORDER if kind is RequestKind.ARM else None),)
 
 
 @dataclass
@@ -143,31 +57,79 @@ class FileSink:
             os.fdatasync(handle.fileno())
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An import into a database with a kill in the middle of it. `wrong` says what is not as it should be."""
+
+    lasted_s: float
+    records: int
+    sessions: int
+    wrong: str
+
+    @property
+    def per_s(self) -> float:
+        """Records a second, the new start included, what was read twice counted once."""
+        return self.records / self.lasted_s
+
+
+def written(hours: float, journal: Path, say: Callable[[str], None]) -> tuple[int, int]:
+    """A journal of so many hours: its steps, its sessions."""
+    begun = time.perf_counter()
+    steps, walked = write_journal(journal, hours)
+    size = sum(path.stat().st_size for path in journal.glob("*.tcj"))
+    say(f"written: {hours:g} h, {steps} steps, {walked} sessions, {size / 1e6:.1f} MB in {time.perf_counter() - begun:.1f} s")
+    return steps, walked
+
+
+def stored(url: str, journal: Path, steps: int, walked: int) -> Stored:
+    """Import into a new database; the process is killed as it begins to keep the session in the middle, and followed by another."""
+    context, begun = fork_server(), time.perf_counter()
+    first = live(context, url, journal, Life(killed=False, kept=Kept()), Death(0.0, max(1, walked // 2)), piece_batches=PIECE_BATCHES)
+    last = first if first.wrong else live(context, url, journal, first, None, piece_batches=PIECE_BATCHES)
+    lasted_s = time.perf_counter() - begun
+    wrong = last.wrong
+    if not wrong and not first.killed:
+        wrong = "the import was through before it was killed"
+    if not wrong and (last.kept.sessions, last.kept.gaps) != (walked, 0):
+        wrong = f"{last.kept.sessions} sessions of {walked} and {last.kept.gaps} gaps"
+    return Stored(lasted_s, steps, last.kept.sessions, wrong)
+
+
+def run_into(url: str, hours: float, directory: Path) -> bool:
+    """Write, import into a database, print; whether the goal was reached and every session came once."""
+    steps, walked = written(hours, directory / "journal", _print)
+    found = stored(url, directory / "journal", steps, walked)
+    _print(f"imported: {found.records} records, {found.sessions} sessions in {found.lasted_s:.1f} s, killed and begun again in the middle")
+    _print(f"{found.per_s:.0f} records/s; goal {GOAL_PER_S:.0f}" + (f"; NOT MET: {found.wrong}" if found.wrong else ""))
+    return found.per_s >= GOAL_PER_S and not found.wrong
+
+
 def run(hours: float, directory: Path) -> bool:
     """Write, import, print; whether the goal was reached and every session came."""
-    begun = time.perf_counter()
-    steps, walked = write_journal(directory / "journal", hours)
-    size = sum(path.stat().st_size for path in (directory / "journal").glob("*.tcj"))
-    sys.stdout.write(f"written: {hours:g} h, {steps} steps, {walked} sessions, {size / 1e6:.1f} MB in {time.perf_counter() - begun:.1f} s\n")
-    sys.stdout.flush()
+    _steps, walked = written(hours, directory / "journal", _print)
     sink = FileSink(directory / "sink.jsonl")
     begun = time.perf_counter()
     report = asyncio.run(Importer(directory / "journal", sink).run_once(closing=True))
     lasted_s = time.perf_counter() - begun
     rate = report.records / lasted_s
-    sys.stdout.write(
-        f"imported: {report.records} records in {report.batches} batches, {sink.sessions} sessions, {report.proof_tests} proof tests in {lasted_s:.1f} s\n"
-        f"{rate:.0f} records/s with commits; goal {GOAL_PER_S:.0f}; a journal of 100 steps/s is read {rate / 100.0:.0f} times faster than it is written\n"
-    )
+    _print(f"imported: {report.records} records in {report.batches} batches, {sink.sessions} sessions, {report.proof_tests} proof tests in {lasted_s:.1f} s")
+    _print(f"{rate:.0f} records/s with commits; goal {GOAL_PER_S:.0f}; a journal of 100 steps/s is read {rate / 100.0:.0f} times faster than it is written")
     return rate >= GOAL_PER_S and sink.sessions == walked
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m treadctl.records.importing.bench", description="How fast a journal is imported.")
     parser.add_argument("--hours", type=float, default=24.0, help="length of the journal, h")
+    parser.add_argument("--url", help="a new database: sqlite:////path or postgresql://user@host/name; without it the sink is a file")
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if run(parser.parse_args().hours, Path(folder)) else 1
+        return 0 if (run_into(chosen.url, chosen.hours, Path(folder)) if chosen.url else run(chosen.hours, Path(folder))) else 1
 
 
 if __name__ == "__main__":

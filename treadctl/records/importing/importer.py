@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from treadctl.errors import TreadctlError
 from treadctl.records.importing.assembler import Assembler
@@ -15,6 +16,8 @@ from treadctl.records.importing.findings import Built, Gap
 from treadctl.records.importing.reader import Chunk, Hole, read_since
 from treadctl.records.importing.sink import Sink
 from treadctl.records.model import ProofTest, Session
+
+PIECE_BATCHES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Importer:
     when as much was read since the last commit, so that a resting machine does not write to its disk every other second.
     """
 
-    def __init__(self, journal: Path, sink: Sink, *, piece_batches: int = 256, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, journal: Path, sink: Sink, *, piece_batches: int = PIECE_BATCHES, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._journal = journal
         self._sink = sink
         self._piece_batches = piece_batches
@@ -55,12 +58,17 @@ class Importer:
             self._assembler = None  # it is ahead of the store; perhaps a thread is still at it
             raise
 
-    async def watch(self, every_s: float = 2.0, told: Callable[[TreadctlError], None] | None = None) -> None:
-        """`run_once` for ever, `every_s` apart. What goes wrong is told and tried again; cancel it to end it."""
+    async def watch(self, every_s: float = 2.0, told: Callable[[TreadctlError | None], None] | None = None) -> None:
+        """`run_once` for ever, `every_s` apart. What goes wrong is told and tried again, and None is told once it goes well again; cancel it to end it."""
+        ill = False
         while True:
             try:
                 await self.run_once()
+                if ill and told is not None:
+                    told(None)
+                ill = False
             except TreadctlError as error:
+                ill = True
                 if told is not None:
                     told(error)
             await self._sleep(every_s)

@@ -33,7 +33,7 @@ function edit(form: HTMLFormElement): void {
     const sent = text.value;
     const answer = await ask("/api/v1/plan", { text: sent, person_id: words["person"] || null, edits });
     if (!answer.ok) {
-      status.textContent = answer.status === 0 ? (words["failed"] ?? "") : answer.words;
+      status.textContent = answer.status === 0 ? (words["failed"] ?? "") : answer.status === 401 || answer.status === 403 ? (words["gone"] ?? "") : answer.words;
       if (edits.length > 0) stretches.again();
       return;
     }
@@ -60,13 +60,37 @@ function edit(form: HTMLFormElement): void {
     draw(draft.plan);
     keys(draft.plan);
     stretches.show(draft.entries);
-    stretches.mark(draft.findings.map((f) => ({ path: f.path, weight: f.weight, text: `${weights[f.weight] ?? ""}: ${[f.sentence, f.remedy, f.who_may].filter(Boolean).join(" ")}` })));
+    stretches.mark(draft.findings.map((f) => ({ path: f.path, weight: f.weight, text: `${weights[f.weight] ?? ""}: ${[f.sentence, f.remedy].filter(Boolean).join(" ")}` })));
     form.querySelector("[data-save]")?.toggleAttribute("disabled", !draft.can_save);
   };
   text.addEventListener("input", later);
-  form.addEventListener("submit", () => { leaving = true; });
+  form.addEventListener("submit", (event) => {
+    if (leaving) return;
+    event.preventDefault(); // first whether it would be taken at all: the text must not be lost to a page that says "sign on"
+    const button = event.submitter as HTMLButtonElement | null;
+    void stillOn(form).then((on) => {
+      status.textContent = on ? "" : (words["gone"] ?? "");
+      if (!on) { status.scrollIntoView({ block: "center" }); return; }
+      leaving = true;
+      form.requestSubmit(button);
+    });
+  });
   addEventListener("beforeunload", (event) => { if (!leaving && text.value !== begun) event.preventDefault(); });
   void look();
+}
+
+/** Whether the console still knows who we are; the token of a new session is taken from this page as it would be now. */
+async function stillOn(form: HTMLFormElement): Promise<boolean> {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const csrf = new DOMParser().parseFromString(await answer.text(), "text/html").body.dataset["csrf"];
+    if (!answer.ok || !csrf) return false;
+    document.body.dataset["csrf"] = csrf;
+    for (const field of form.querySelectorAll<HTMLInputElement>("input[name=csrf]")) field.value = csrf;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Put a new text in, as one step that the browser can undo where it knows how. */

@@ -25,7 +25,7 @@ export function follow(listeners: Listener[]): void {
   const close = (): void => source?.close();
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
   document.addEventListener("submit", (event) => { if ((event.target as HTMLElement).matches("[data-stop]")) { close(); setTimeout(open, 400); } }, true);
-  const words = document.body.dataset["silent"] ?? "Not current: {age} old.";
+  const words = document.body.dataset["silent"] ?? "{age}";
   setInterval(() => {
     const quiet = performance.now() - heard;
     if (quiet > STALE_MS) silent(quiet / 1000, words);

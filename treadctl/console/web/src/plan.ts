@@ -1,21 +1,22 @@
 // The drawing of a plan: speed over time, the travel of a stop from each point on a scale of its own against the deck, limits as lines.
 
 import uPlot from "uplot";
+import { figure } from "./wire";
 
 export interface Plan {
   t: number[]; speed: number[]; stop_m: number[]; deck_m: number; unit: string;
-  limits: { whose: string; text: string; speed: number }[];
+  limits: { whose: string; text: string; short: string; speed: number }[];
   stretches: { path: (string | number)[]; block: string; label: string; from_s: number; to_s: number }[];
   worst_stop: { at_s: number; from_mps: number; distance_m: number };
 }
 
-const DASHES: Record<string, number[]> = { machine: [12, 5], person: [3, 4], deck: [14, 4, 3, 4] };
+const DASHES: Record<string, number[]> = { machine: [14, 6], person: [7, 4], deck: [14, 4, 3, 4] };
 
 /** Draws into `place`; gives what to call with each new plan. Null = there is nothing to draw, and the last one goes pale. */
 export function drawing(place: HTMLElement): (plan: Plan | null) => void {
   let plot: uPlot | null = null;
   let now: Plan | null = null;
-  const size = (): { width: number; height: number } => ({ width: Math.max(200, place.clientWidth), height: Math.max(220, Math.min(380, place.clientWidth * 0.55)) });
+  const size = (): { width: number; height: number } => ({ width: Math.max(200, place.clientWidth), height: Math.max(220, Math.min(340, place.clientWidth * 0.5)) });
   const make = (): void => {
     plot?.destroy();
     plot = now ? new uPlot({ ...options(now, place), ...size() }, data(now), place) : null;
@@ -59,9 +60,9 @@ function options(plan: Plan, place: HTMLElement): Omit<uPlot.Options, "width" | 
       { stroke: colour("--stop-line"), width: 2, dash: [2, 3], scale: "m", points: { show: false } },
       { stroke: colour("--stop-line"), width: 1.5, scale: "m", points: { show: false } },
       { stroke: colour("--bad"), width: 4, scale: "m", points: { show: false } },
-      ...plan.limits.map((line) => ({ stroke: colour(`--limit-${line.whose}`), width: 2, dash: DASHES[line.whose] ?? [4, 4], scale: "y", points: { show: false } })),
+      ...plan.limits.map((line) => ({ stroke: colour(`--limit-${line.whose}`), width: line.whose === "person" ? 3.5 : 2, dash: DASHES[line.whose] ?? [4, 4], scale: "y", points: { show: false } })),
     ],
-    hooks: { drawClear: [(plot) => blocks(plot, plan, colour)], draw: [(plot) => worst(plot, plan, colour)] },
+    hooks: { drawClear: [(plot) => blocks(plot, plan, colour)], draw: [(plot) => { named(plot, plan, colour); worst(plot, plan, colour); }] },
   };
 }
 
@@ -95,6 +96,31 @@ function worst(plot: uPlot, plan: Plan, colour: (name: string) => string): void 
   ctx.font = `600 ${14 * scale}px system-ui, sans-serif`;
   const right = x > plot.bbox.left + plot.bbox.width * 0.7;
   ctx.textAlign = right ? "right" : "left";
-  ctx.fillText(`${distance_m.toFixed(2)} m`, x + (right ? -9 : 9) * scale, y - 7 * scale);
+  told(ctx, `${figure(distance_m, 2)} m`, x + (right ? -9 : 9) * scale, y - 7 * scale, colour("--card"));
   ctx.restore();
+}
+
+/** Each limit has its name on it, so that nobody need tell lines apart by their colour. */
+function named(plot: uPlot, plan: Plan, colour: (name: string) => string): void {
+  const { ctx } = plot;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.font = `600 ${13 * scale}px system-ui, sans-serif`;
+  ctx.textAlign = "right";
+  for (const line of plan.limits) {
+    ctx.fillStyle = colour(`--limit-${line.whose}`);
+    told(ctx, line.short, plot.bbox.left + plot.bbox.width - 6 * scale, plot.valToPos(line.speed, "y", true) - 5 * scale, colour("--card"));
+  }
+  ctx.restore();
+}
+
+/** A text with a rim in the colour of the ground, readable over any line. */
+function told(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, rim: string): void {
+  ctx.save();
+  ctx.strokeStyle = rim;
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.lineJoin = "round";
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillText(text, x, y);
 }

@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import { axis, clock, draw, inks, read } from "./drawing";
+import { figure } from "./wire";
 
 type Column = (number | null)[];
 interface Track { t: number[]; measured: Column; commanded: Column; low: Column; high: Column; left: Column; right: Column }
@@ -125,7 +126,7 @@ function replay(place: HTMLElement, found: Drawing, stop: Stop, words: DOMString
     const x = relative.t[index] ?? 0;
     for (const plot of plots) plot.setCursor({ left: plot.valToPos(x, "x"), top: 0 }, false);
     now.textContent = signed(at);
-    const number = (value: number | null | undefined, digits: number): string => (value === null || value === undefined ? "–" : value.toFixed(digits));
+    const number = (value: number | null | undefined, digits: number): string => (value === null || value === undefined ? "–" : figure(value, digits));
     values.textContent = [
       `${words["measured"]} ${number(relative.measured[index], found.digits)} ${found.unit}`, `${words["commanded"]} ${number(relative.commanded[index], found.digits)} ${found.unit}`,
       `${words["left"]} ${number(relative.left[index], 1)} %`, `${words["right"]} ${number(relative.right[index], 1)} %`,
@@ -161,5 +162,5 @@ function nearest(times: number[], at: number): number {
 }
 
 function signed(seconds: number): string {
-  return `${seconds < -0.05 ? "−" : "+"}${Math.abs(seconds).toFixed(1)} s`;
+  return `${seconds < -0.05 ? "−" : "+"}${figure(Math.abs(seconds), 1)} s`;
 }

@@ -143,7 +143,7 @@ export function entriesForm(form: HTMLElement, change: (edits: Edit[]) => void):
     row.querySelector("[data-no]")!.textContent = `${n + 1}`;
     row.querySelector(":scope > .head [data-do=up]")!.toggleAttribute("disabled", n === 0);
     row.querySelector(":scope > .head [data-do=down]")!.toggleAttribute("disabled", n === count - 1);
-    put(row.querySelector(":scope > label [data-key=label]"), entry["label"]);
+    put(row.querySelector(":scope > .head [data-key=label]"), entry["label"]);
     const fields = row.querySelector<HTMLElement>(":scope > [data-fields]")!;
     const steps = (entry["steps"] ?? {}) as Entry;
     for (const key of STEPS) put(fields.querySelector(`[data-key="steps.${key}"]`), steps[key]);
@@ -175,7 +175,7 @@ export function entriesForm(form: HTMLElement, change: (edits: Edit[]) => void):
         const mine = marks.filter((m) => m.path.length >= at.length && at.every((part, n) => m.path[n] === part) && m.path[at.length] !== "parts");
         const here = row.querySelector<HTMLElement>(":scope > [data-here]")!;
         here.replaceChildren(...mine.map((m) => { const line = document.createElement("li"); line.className = m.weight; line.textContent = m.text; return line; }));
-        for (const field of row.querySelectorAll<HTMLElement>(":scope > label [data-key], :scope > [data-fields] [data-key]")) {
+        for (const field of row.querySelectorAll<HTMLElement>(":scope > .head [data-key], :scope > [data-fields] [data-key]")) {
           const key = field.dataset["key"] ?? "";
           const wrong = mine.some((m) => m.weight !== "note" && named(m.path.slice(at.length), key));
           if (wrong) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");

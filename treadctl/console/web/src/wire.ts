@@ -27,8 +27,13 @@ export async function ask(path: string, body: unknown, method = "POST", patience
     const found = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
     return { ok: answer.ok, status: answer.status, words: String(found["detail"] ?? found["title"] ?? ""), body: found };
   } catch (error) {
-    return { ok: false, status: 0, words: String(error), body: {} };
+    return { ok: false, status: 0, words: document.body.dataset["unheard"] ?? String(error), body: {} };
   }
+}
+
+/** A number with so many decimals, as the language of the page writes it. */
+export function figure(value: number, digits: number): string {
+  return new Intl.NumberFormat(document.documentElement.lang.replace("_", "-"), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
 /** The elements of a page by a data attribute. */

@@ -1,0 +1,143 @@
+"""The screen at the machine in a real browser, before the real daemon and the simulated belt: from the list of people to a moving belt, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browsing import House, ask, choose, count_touches, daemon_state, make_ready, refused_start, rests, speed, stays_at_rest, touches, walk
+from console_people import Someone, filled
+from harness import bench_file, paused, ramped
+from treadctl.records.model import Role
+from treadctl.testing.console_stand import Stand, console_stand
+from treadctl.testing.simulated import wait_for
+
+pytestmark = pytest.mark.timeout(240)
+KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED = (Someone(number) for number in range(1, 7))
+
+
+@pytest.fixture(scope="module")
+def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    people = (KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED)
+    with console_stand(bench_file("altivar-rtu"), tmp_path_factory.mktemp("walk"), prepare=filled(people)) as stand:
+        yield House(browser, stand)
+
+
+@pytest.fixture
+def stand(house: House) -> Stand:
+    make_ready(house.stand)
+    return house.stand
+
+
+@pytest.fixture
+def page(house: House, stand: Stand) -> Iterator[Page]:
+    del stand
+    with house.kiosk() as page:
+        yield page
+
+
+def test_a_known_person_walks_after_five_touches(stand: Stand, page: Page) -> None:
+    count_touches(page)
+    page.reload()
+    walk(stand, page, KNOWN.name)
+    assert touches(page) == 5
+    expect(page.locator(".giant")).to_contain_text("Warm-up")
+    expect(page.locator("[data-v=direction]").first).to_contain_text("reverse")
+
+
+def test_a_lost_balance_stops_the_belt_and_the_kiosk_leads_back_in_four_steps(stand: Stand, page: Page) -> None:
+    walk(stand, page, UNSTEADY.name)
+    stand.belt.runner("lose_balance")
+    expect(page.locator(".giant")).to_contain_text("Stopped", timeout=10_000)
+    expect(page.locator("[data-causes]")).to_contain_text("losing balance")
+    rests(stand)
+    steps = page.locator("[data-steps] li")
+    expect(steps).to_have_count(4)
+    expect(steps.first).to_have_class("done")
+    expect(steps.last).to_have_class("open")
+    for what in ("dismount", "mount", "hands_on"):
+        stand.belt.runner(what)
+    expect(page.locator("[data-steps] li.done")).to_have_count(3, timeout=10_000)
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator(".giant")).to_contain_text("Ready", timeout=10_000)
+    stays_at_rest(stand, page)
+
+
+def test_a_start_button_let_go_early_moves_nothing(stand: Stand, page: Page) -> None:
+    choose(page, HASTY.name).hover()
+    page.mouse.down()
+    expect(page.locator("[data-hold-status]")).to_contain_text("Keep holding")
+    page.mouse.up()
+    expect(page.locator("[data-hold-status]")).to_contain_text("nothing moved")
+    stays_at_rest(stand, page)
+    assert daemon_state(stand) == "armed"
+    page.get_by_role("link", name="Machine").click()
+    page.get_by_role("button", name="Put away").click()
+    expect(page.locator(".giant")).to_contain_text("Ready")
+
+
+def test_a_browser_that_is_not_paired_starts_nothing(house: House, stand: Stand, page: Page) -> None:
+    choose(page, UNPAIRED.name)  # armed by the machine's own screen, so that one held button is all that lacks
+    with house.stranger() as other:
+        other.goto(f"{stand.doors.kiosk_url}/walk/{UNPAIRED.id}")
+        expect(other.locator("[data-hold]")).to_have_count(0)
+        expect(other.get_by_text(UNPAIRED.name)).to_have_count(0)
+        order = {"person_id": UNPAIRED.id, "revision_id": 1, "cord_clipped": True, "shoes": True, "clear_zone": True}
+        assert ask(other, "/api/v1/session/arm", order)[0] in {401, 403}
+        assert ask(other, "/api/v1/session/start", {})[0] in {401, 403}
+        assert ask(other, "/api/v1/session/start/0000", {"n": 1}, "PUT")[0] in {401, 403}
+        stays_at_rest(stand, other)
+    cookies = page.context.storage_state()
+    with house.stranger(user_agent="Another browser", storage_state=cookies) as thief:
+        thief.goto(stand.doors.kiosk_url)
+        expect(thief.get_by_label("Pairing PIN")).to_be_visible()
+        assert ask(thief, "/api/v1/session/start", {})[0] in {401, 403}
+        stays_at_rest(stand, thief)
+    assert daemon_state(stand) == "armed"
+
+
+def test_stop_works_with_scripts_off_for_somebody_who_never_signed_on(house: House, stand: Stand, page: Page) -> None:
+    walk(stand, page, UNSCRIPTED.name)
+    stand.belt.ask("mark", event="stop by form")
+    with house.stranger(java_script_enabled=False) as plain:
+        plain.goto(f"{stand.doors.kiosk_url}/live")
+        expect(plain.locator(".giant")).to_contain_text("Warm-up")
+        plain.get_by_role("button", name="STOP").click()
+        expect(plain.get_by_role("heading", name="Stop asked for, and taken")).to_be_visible()
+        rests(stand)
+        plain.get_by_role("link", name="Show the machine").click()
+        expect(plain.locator(".giant")).to_contain_text("Stopped")
+        expect(plain.locator("[data-causes] li.gone, [data-causes] li.present")).not_to_have_count(0)
+    assert ramped(_measured(stand, "stop by form"))  # SS1 at the machine: the drive's ramp, then the enable
+
+
+def test_a_stop_from_a_desk_is_a_soft_one(house: House, stand: Stand, page: Page) -> None:
+    walk(stand, page, WATCHED.name)
+    stand.belt.ask("mark", event="stop from a desk")
+    with house.desk(Role.VIEWER) as desk:
+        desk.goto(f"{stand.doors.desk_url}/live")
+        expect(desk.locator(".giant")).to_contain_text("Warm-up")
+        desk.get_by_role("button", name="STOP").click()
+        rests(stand)
+        expect(desk.locator(".giant")).to_contain_text("Stopped", timeout=10_000)
+    expect(page.locator(".giant")).to_contain_text("Stopped")
+    assert paused(_measured(stand, "stop from a desk", dropped=False))  # SS2: the drive's ramp, torque still there when the belt stands
+    assert refused_start(stand)
+
+
+def test_a_desk_has_no_button_that_starts_the_belt(house: House, stand: Stand) -> None:
+    with house.desk(Role.PHYSIOTHERAPIST) as desk:
+        desk.goto(f"{stand.doors.desk_url}/walk/{KNOWN.id}")
+        expect(desk.locator("[data-hold]")).to_have_count(0)
+        assert ask(desk, "/api/v1/session/start", {})[0] == 403
+    assert speed(stand) == pytest.approx(0.0, abs=0.02)
+
+
+def _measured(stand: Stand, event: str, *, dropped: bool = True) -> dict[str, object]:
+    def complete() -> dict[str, object] | None:
+        found = next((m for m in reversed(stand.belt.measurements()) if m["event"] == event), None)
+        return found if found is not None and found["standstill_s"] is not None and (found["enable_dropped_s"] is not None or not dropped) else None
+
+    return wait_for(complete, 10.0, f"standstill after {event}")
