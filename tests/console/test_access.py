@@ -366,3 +366,11 @@ async def test_a_refused_form_shows_a_stranger_nobody(kiosk: Browser, desk: Brow
         assert answer.status_code == 401
         assert "Sample" not in answer.text
         assert "Backward" not in answer.text
+
+
+async def test_guesses_at_a_desk_keep_nobody_away_from_the_machine(kiosk: Browser, desk: Browser) -> None:
+    for _ in range(4):
+        await tried(desk, "a wrong password", "staff")
+    assert (await tried(desk, PASSWORD, "staff"))[0] == 429
+    await kiosk.pair()
+    await kiosk.send("/sign-on", login="staff", secret=PIN)

@@ -7,46 +7,47 @@ from datetime import timedelta
 
 import pytest
 from console_rig import Browser, Machine, routes_of, walker
+from test_flow import arm
 
-from treadctl.console.once import HELD, Once, takes_key
+from treadctl.console.once import ALWAYS_DONE, HELD, Once, takes_key
 from treadctl.core.messages import RequestKind
 from treadctl.records.model import Role
 from treadctl.records.store import Records
 
-HOLD = "/api/v1/session/hold"
+RESUME = "/api/v1/session/resume"
 KEY = {"Idempotency-Key": "a1"}
 
 
 @pytest.fixture
 async def running(kiosk: Browser, machine: Machine) -> Browser:
-    """An attendant while somebody walks."""
-    machine.show(state="running")
-    await kiosk.until("running")
+    """An attendant while somebody is held."""
+    machine.show(state="hold")
+    await kiosk.until("hold")
     return await kiosk.sign_on(Role.STAFF)
 
 
 async def test_a_request_sent_again_is_done_once_and_answered_alike(running: Browser, machine: Machine) -> None:
-    first = await running.client.post(HOLD, headers={**KEY, "X-CSRF-Token": running.csrf})
-    again = await running.client.post(HOLD, headers={**KEY, "X-CSRF-Token": running.csrf})
-    assert (first.status_code, first.json()) == (again.status_code, again.json()) == (200, {"accepted": True, "state": "hold"})
+    first = await running.client.post(RESUME, headers={**KEY, "X-CSRF-Token": running.csrf})
+    again = await running.client.post(RESUME, headers={**KEY, "X-CSRF-Token": running.csrf})
+    assert (first.status_code, first.json()) == (again.status_code, again.json()) == (200, {"accepted": True, "state": "running"})
     assert first.headers["content-type"] == again.headers["content-type"]
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
-    assert [request.kind for request in machine.asked] == [RequestKind.HOLD]
+    assert [request.kind for request in machine.asked] == [RequestKind.RESUME]
 
 
 async def test_without_a_key_and_with_another_it_is_done_again(running: Browser, machine: Machine) -> None:
-    await running.ask(HOLD)
-    await running.ask(HOLD)
-    await running.ask(HOLD, **KEY)
-    await running.ask(HOLD, **{"Idempotency-Key": "a2"})
+    await running.ask(RESUME)
+    await running.ask(RESUME)
+    await running.ask(RESUME, **KEY)
+    await running.ask(RESUME, **{"Idempotency-Key": "a2"})
     assert len(machine.asked) == 4
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/api/v1/session/answer", {"prompt": "pain", "score": 2}), ("/api/v1/session/end", None),
+        ("/api/v1/session/answer", {"prompt": "pain", "score": 2}), (RESUME, None),
         ("/api/v1/session/answer?x=1", {"prompt": "pain", "score": 1}),
     ],
 )  # fmt: skip
@@ -59,52 +60,54 @@ async def test_another_request_with_a_key_used_before_is_refused(running: Browse
 
 async def test_a_refusal_of_the_machine_is_kept_too(running: Browser, machine: Machine) -> None:
     machine.reasons = ("Not now.",)
-    first = await running.ask(HOLD, status=409, **KEY)
+    first = await running.ask(RESUME, status=409, **KEY)
     machine.reasons = ()
-    assert await running.ask(HOLD, status=409, **KEY) == first
+    assert await running.ask(RESUME, status=409, **KEY) == first
     assert len(machine.asked) == 1
-    await running.ask(HOLD, **{"Idempotency-Key": "a2"})
+    await running.ask(RESUME, **{"Idempotency-Key": "a2"})
 
 
 async def test_what_was_not_begun_may_be_asked_again_with_the_same_key(kiosk: Browser, machine: Machine) -> None:
-    machine.show(state="running")
-    await kiosk.until("running")
-    await kiosk.ask(HOLD, status=401, **KEY)
+    machine.show(state="hold")
+    await kiosk.until("hold")
+    await kiosk.ask(RESUME, status=401, **KEY)
     await kiosk.sign_on(Role.VIEWER)
-    await kiosk.ask(HOLD, status=403, **KEY)
+    await kiosk.ask(RESUME, status=403, **KEY)
     await kiosk.send("/sign-off")
     await kiosk.see("/sign-on")
     await kiosk.send("/sign-on", login="staff", secret="519402")  # noqa: S106 - the PIN of the rig
     await kiosk.see("/live")
     csrf, kiosk.csrf = kiosk.csrf, "old"
-    await kiosk.ask(HOLD, status=403, **KEY)
+    await kiosk.ask(RESUME, status=403, **KEY)
     kiosk.csrf = csrf
-    await kiosk.ask(HOLD, **KEY)
+    await kiosk.ask(RESUME, **KEY)
     assert len(machine.asked) == 1
 
 
 async def test_what_never_reached_the_machine_may_be_asked_again_with_the_same_key(running: Browser, machine: Machine) -> None:
     link = running.context.link
     client, link._client = link._client, None
-    assert (await running.ask(HOLD, status=503, **KEY))["code"] == "TC400"
+    assert (await running.ask(RESUME, status=503, **KEY))["code"] == "TC400"
     link._client = client
-    await running.ask(HOLD, **KEY)
+    await running.ask(RESUME, **KEY)
     assert len(machine.asked) == 1
 
 
 async def test_keys_of_two_users_and_two_doors_have_nothing_to_do_with_each_other(running: Browser, desk: Browser, machine: Machine) -> None:
-    await desk.until("running")
-    await desk.sign_on(Role.STAFF)
-    await running.ask(HOLD, **KEY)
-    await desk.ask(HOLD, **KEY)
-    await desk.send("/sign-off")
-    await desk.sign_on(Role.PHYSICIAN)
-    await desk.ask(HOLD, **KEY)
-    assert [request.who for request in machine.asked] == ["staff (staff, machine)", "staff (staff, desk)", "physician (physician, desk)"]
+    body = {"text": "no profile"}
+    await running.ask(RESUME, **KEY)
+    for role in (Role.PHYSICIAN, Role.PHYSIOTHERAPIST):
+        await desk.see("/sign-on")
+        await desk.sign_on(role)
+        for replayed in (None, "true"):
+            answer = await desk.client.post("/api/v1/prescriptions", json=body, headers={**KEY, "X-CSRF-Token": desk.csrf})
+            assert (answer.status_code, answer.headers.get("idempotent-replayed")) == (422, replayed)
+        await desk.send("/sign-off")
+    assert len(machine.asked) == 1
 
 
 async def test_two_at_once_with_one_key_are_one(running: Browser, machine: Machine) -> None:
-    answers = await asyncio.gather(*(running.ask(HOLD, **KEY) for _ in range(8)))
+    answers = await asyncio.gather(*(running.ask(RESUME, **KEY) for _ in range(8)))
     assert len(machine.asked) == 1
     assert all(answer == answers[0] for answer in answers)
 
@@ -118,16 +121,26 @@ async def test_a_stop_is_carried_out_each_time_whatever_its_key(running: Browser
     assert [request.kind for request in machine.asked] == [RequestKind.STOP] * 3
 
 
-async def test_a_held_start_knows_no_key(kiosk: Browser, machine: Machine) -> None:
-    machine.show(state="armed")
-    await kiosk.until("armed")
+@pytest.mark.parametrize("kind", [RequestKind.END, RequestKind.HOLD])
+async def test_what_slows_the_belt_is_never_answered_from_memory(running: Browser, machine: Machine, kind: RequestKind) -> None:
+    await running.ask(RESUME, **KEY)
+    for _ in range(2):
+        await running.ask(f"/api/v1/session/{kind.value}", **KEY)
+    assert [request.kind for request in machine.asked] == [RequestKind.RESUME, kind, kind]
+
+
+async def test_a_held_start_knows_no_key(kiosk: Browser, machine: Machine, records: Records) -> None:
+    person, revision = await walker(records)
     await kiosk.sign_on(Role.STAFF)
-    first = (await kiosk.ask("/api/v1/session/start", **KEY))["hold"]
-    hold = (await kiosk.ask("/api/v1/session/start", **KEY))["hold"]
+    arming = (await arm(kiosk, person.id, revision.id))["arming"]
+    machine.show_armed()
+    await kiosk.until("armed")
+    first = (await kiosk.ask("/api/v1/session/start", {"arming": arming}, **KEY))["hold"]
+    hold = (await kiosk.ask("/api/v1/session/start", {"arming": arming}, **KEY))["hold"]
     assert first != hold
     await kiosk.ask(f"/api/v1/session/start/{hold}", {"n": 1}, "PUT", **KEY)
     await kiosk.ask(f"/api/v1/session/start/{hold}", {"n": 1}, "PUT", status=409, **KEY)
-    assert len(machine.asked) == 1
+    assert [request.kind for request in machine.asked] == [RequestKind.ARM, RequestKind.START_HOLD]
 
 
 async def test_an_arming_sent_again_makes_one_arming(kiosk: Browser, machine: Machine, records: Records) -> None:
@@ -145,22 +158,22 @@ async def test_an_arming_sent_again_makes_one_arming(kiosk: Browser, machine: Ma
 @pytest.mark.parametrize("key", ["", "x" * 129, "with\ttab", "ünïcødé"])
 async def test_a_key_that_is_none_is_refused(running: Browser, machine: Machine, key: str) -> None:
     headers = [(b"X-CSRF-Token", running.csrf.encode()), (b"Idempotency-Key", key.encode())]
-    answer = await running.client.post(HOLD, headers=headers)
+    answer = await running.client.post(RESUME, headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert machine.asked == []
 
 
 async def test_answers_are_let_go_of_after_a_day(running: Browser, machine: Machine, records: Records) -> None:
-    await running.ask(HOLD, **KEY)
+    await running.ask(RESUME, **KEY)
     machine.clock.now += timedelta(hours=25)
     machine.clock.now_s += 3601.0
-    await running.ask("/api/v1/session/end", **{"Idempotency-Key": "a2"})
+    await running.ask(RESUME, **{"Idempotency-Key": "a2"})
     assert await records.answers.find("kiosk:staff", "a1") is None
     assert await records.answers.find("kiosk:staff", "a2") is not None
 
 
 async def test_every_route_of_the_interface_that_changes_something_takes_a_key(desk: Browser) -> None:
-    exempt = {"/api/v1/stop", HELD, f"{HELD}/{{hold}}", "/api/v1/plan"}  # the last draws what was sent and changes nothing
+    exempt = {*ALWAYS_DONE, HELD, f"{HELD}/{{hold}}", "/api/v1/plan"}  # the last draws what was sent and changes nothing
     seen = []
     for route in routes_of(desk.app):
         changes = (route.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}

@@ -153,3 +153,9 @@ async def test_the_newer_form_is_spoken_to_who_asks_for_it(desk: Browser) -> Non
     answer = await desk.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
+
+
+async def test_methods_that_somebody_makes_up_do_not_fill_the_memory(desk: Browser) -> None:
+    for method in ("BREW", "WHEN", "PROPFIND"):
+        await desk.client.request(method, "/people")
+    assert {sample.labels.get("method") for sample in await scraped(desk)} - {None} <= {"GET", "POST", "other"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from console_rig import FACTS, PASSWORD, Browser, walker
+from console_rig import FACTS, PASSWORD, SYSTEM, Browser, walker
 
 from treadctl.console.settings import Units
-from treadctl.console.words import Words
 from treadctl.errors import TreadctlError
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role
@@ -79,8 +78,7 @@ async def test_a_wrong_entry_is_said_in_the_words_of_the_form_and_nothing_is_los
 
 @pytest.mark.parametrize(("units", "kept"), [(Units.MPS, "own_forward_speed_mps = 1.5"), (Units.MPH, "own_forward_speed_mps = 0.6706")])
 async def test_a_speed_is_entered_and_shown_in_the_unit_of_the_clinic(desk: Browser, records: Records, units: Units, kept: str) -> None:
-    object.__setattr__(desk.context, "words", Words(units=units))
-    desk.context.pages.globals["words"] = desk.context.words
+    await records.settings.put(SYSTEM, "house", {"units": units.value})
     await desk.sign_on(Role.PHYSICIAN)
     made = await desk.send("/people/new", **{**ENTERED, "own_speed": "1.5"})
     address = made.headers["location"].partition("?")[0]

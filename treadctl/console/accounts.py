@@ -29,6 +29,7 @@ from treadctl.ports import Clock
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role, User
 from treadctl.records.store import Records
+from treadctl.records.users import Credentials
 
 PAIRINGS: Final = "kiosk.pairings"
 MOST_PAIRINGS: Final = 4
@@ -78,6 +79,7 @@ class Accounts:
         self._ages = Ages(now, clock)
         self._now = now
         self._strangers: OrderedDict[str, tuple[int, datetime]] = OrderedDict()  # tries of logins that nobody has wait like those of real ones
+        self._pins: dict[tuple[str, str | None], tuple[int, datetime]] = {}  # tries at this machine, by login and PIN hash: a new PIN begins anew
         self._hasher = hasher or PasswordHasher()
         self._one_at_a_time = asyncio.Lock()  # a hash is made to be slow; many at once would take the machine from the daemon
         self._pairing_pin = new_pin()
@@ -119,19 +121,28 @@ class Accounts:
         login = login.strip().lower()
         async with self._one_at_a_time:
             account = await self._records.users.by_login(login)
-            tries, last = (account.failed_tries, account.last_failed_at) if account is not None else self._strangers.get(login, (0, None))
+            tries, last = self._tries(login, account)
             wait_s = _due_s(tries) - (self._ages.age_s((login, tries), last) if last is not None else 0.0)
             if last is not None and wait_s > 0.0:
                 raise Problem(429, "Too many tries", f"Try again in {_whole(wait_s)} s.", "too_many_tries", headers={"Retry-After": str(_whole(wait_s))})
             kept = (account.pin_hash if self._door is Door.KIOSK else account.password_hash) if account is not None else None
             good = await self._verify(kept, secret)
             if good and account is not None and account.user.active:
+                self._pins.pop((login, account.pin_hash), None)
                 return account.user
-            if account is not None:
+            if account is not None and self._door is Door.KIOSK:
+                self._pins[login, account.pin_hash] = (tries + 1, self._now())
+            elif account is not None:
                 await self._records.users.note_failure(account.user.id)
             else:
                 self._note_stranger(login, tries + 1)
             raise Problem(401, "Not signed on", "Name and secret do not belong together.", "wrong_secret")
+
+    def _tries(self, login: str, account: Credentials | None) -> tuple[int, datetime | None]:
+        """How often it was tried in vain, and when last. The machine's PINs are counted apart: nobody at a desk may keep an attendant away from the machine."""
+        if account is None:
+            return self._strangers.get(login, (0, None))
+        return self._pins.get((login, account.pin_hash), (0, None)) if self._door is Door.KIOSK else (account.failed_tries, account.last_failed_at)
 
     def _note_stranger(self, login: str, tries: int) -> None:
         self._strangers.pop(login, None)

@@ -240,8 +240,6 @@ async def ask_form(kind: str, request: Request, context: Ctx, who: Checked) -> R
             if PLAIN[command][0] not in SLOWING:
                 require_timely(context, request)
             await context.link.ask(PLAIN[command][0], who.named)
-    except Problem as problem:
-        return page(request, "message.html", status=problem.status, who=who, title=context.words.say(_("Not done")), text=context.words.say(problem.detail))
     except (TreadctlError, ValueError) as error:
         text = problem_of(error, context.words.say).detail if isinstance(error, TreadctlError) else context.words.say(_("The answer is not on the scale."))
         return page(request, "message.html", status=409, who=who, title=context.words.say(_("Not done")), text=text)

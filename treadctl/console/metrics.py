@@ -30,6 +30,9 @@ TRIPS: Final = frozenset(action.name for action in Action if action >= Action.SS
 UNDER_WAY: Final = frozenset({"warm_up", "running", "hold", "cool_down", "stopping"})
 
 
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Metrics:
     """Of one process."""
 
@@ -58,8 +61,8 @@ class Metrics:
                 self._first_cause = ""
 
     def note(self, method: str, route: str, status: int, took_s: float) -> None:
-        """Count one request."""
-        self._requests.labels(method, route, f"{status // 100}xx").observe(max(0.0, took_s))
+        """Count one request. Methods that nobody knows are counted together: whoever makes them up must not fill the memory with names."""
+        self._requests.labels(method if method in METHODS else "other", route, f"{status // 100}xx").observe(max(0.0, took_s))
 
     def exposition(self, accept: str, moment: Moment, now_s: float) -> tuple[bytes, str]:
         """Body and media type, in the form that is asked for."""

@@ -1,7 +1,8 @@
 """Idempotency-Key: what is asked twice with one key is done once, and answered twice alike.
 
-A router takes it by `APIRouter(route_class=Once)`. It counts for whatever changes something under /api/v1 and for the user who asks; never for a stop, which is
-always carried out, and never for a held start, whose renewals may not come twice. An answer is kept in the records, so it must hold ids and no names.
+A router takes it by `APIRouter(route_class=Once)`. It counts for whatever changes something under /api/v1 and for the user who asks; never for a stop, an end
+or a hold, which are always carried out, and never for a held start, whose renewals may not come twice. An answer is kept in the records, so it must hold ids
+and no names.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ REPLAYED: Final = "Idempotent-Replayed"
 LONGEST_KEY: Final = 128
 PREFIX: Final = "/api/v1/"
 HELD: Final = "/api/v1/session/start"
+ALWAYS_DONE: Final = STOP_PATHS | {"/api/v1/session/end", "/api/v1/session/hold"}  # what slows the belt is never answered from memory
 NOT_DONE: Final = frozenset({401, 403, 408, 413, 428, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
 KEPT_FOR: Final = timedelta(hours=24)
 FORGET_EVERY_S: Final = 3600.0
@@ -39,7 +41,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def takes_key(method: str, path: str) -> bool:
     """Whether a route of this method and path honours a key."""
-    return path.startswith(PREFIX) and method not in SAFE_METHODS and path not in STOP_PATHS and not path.startswith(HELD)
+    return path.startswith(PREFIX) and method not in SAFE_METHODS and path not in ALWAYS_DONE and not path.startswith(HELD)
 
 
 class Once(APIRoute):
