@@ -70,7 +70,7 @@ def test_a_console_that_is_gone_is_said_at_once_and_found_again(stand: Stand, pa
     expect(page.locator(".banner")).to_contain_text("The pull cord and the emergency stop work without this screen.")
     kiosk.wait(5.0)
     with (stand.run_dir / "kiosk.log").open("a", encoding="utf-8") as out:
-        again = subprocess.Popen(kiosk.args, stdout=out, stderr=out, text=True)
+        again = subprocess.Popen(kiosk.args, stdout=out, stderr=out, text=True)  # noqa: S603 - our own command again
     try:
         expect(page.locator(".banner")).to_be_hidden(timeout=20_000)
         page.get_by_role("button", name="STOP").click()  # paired and signed on as before
