@@ -78,6 +78,18 @@ def test_a_start_button_let_go_early_moves_nothing(stand: Stand, page: Page) -> 
     expect(page.locator(".giant")).to_contain_text("Ready")
 
 
+def test_the_page_of_somebody_else_starts_nothing_and_says_whose_program_is_armed(stand: Stand, page: Page) -> None:
+    choose(page, HASTY.name)
+    page.goto(f"{stand.doors.kiosk_url}/walk/{KNOWN.id}")
+    expect(page.locator("[data-hold]")).to_have_count(0)
+    expect(page.get_by_role("alert").filter(has_text="armed already")).to_contain_text(HASTY.name)
+    page.goto(f"{stand.doors.kiosk_url}/live")
+    expect(page.locator("[data-whose]")).to_contain_text(HASTY.name)
+    stays_at_rest(stand, page)
+    page.get_by_role("button", name="Put away").click()
+    expect(page.locator("[data-whose]")).to_have_text("")
+
+
 def test_a_browser_that_is_not_paired_starts_nothing(house: House, stand: Stand, page: Page) -> None:
     choose(page, UNPAIRED.name)  # armed by the machine's own screen, so that one held button is all that lacks
     with house.stranger() as other:
@@ -86,14 +98,14 @@ def test_a_browser_that_is_not_paired_starts_nothing(house: House, stand: Stand,
         expect(other.get_by_text(UNPAIRED.name)).to_have_count(0)
         order = {"person_id": UNPAIRED.id, "revision_id": 1, "cord_clipped": True, "shoes": True, "clear_zone": True}
         assert ask(other, "/api/v1/session/arm", order)[0] in {401, 403}
-        assert ask(other, "/api/v1/session/start", {})[0] in {401, 403}
+        assert ask(other, "/api/v1/session/start", {"arming": "0" * 32})[0] in {401, 403}
         assert ask(other, "/api/v1/session/start/0000", {"n": 1}, "PUT")[0] in {401, 403}
         stays_at_rest(stand, other)
     cookies = page.context.storage_state()
     with house.stranger(user_agent="Another browser", storage_state=cookies) as thief:
         thief.goto(stand.doors.kiosk_url)
         expect(thief.get_by_label("Pairing PIN")).to_be_visible()
-        assert ask(thief, "/api/v1/session/start", {})[0] in {401, 403}
+        assert ask(thief, "/api/v1/session/start", {"arming": "0" * 32})[0] in {401, 403}
         stays_at_rest(stand, thief)
     assert daemon_state(stand) == "armed"
 
@@ -131,7 +143,7 @@ def test_a_desk_has_no_button_that_starts_the_belt(house: House, stand: Stand) -
     with house.desk(Role.PHYSIOTHERAPIST) as desk:
         desk.goto(f"{stand.doors.desk_url}/walk/{KNOWN.id}")
         expect(desk.locator("[data-hold]")).to_have_count(0)
-        assert ask(desk, "/api/v1/session/start", {})[0] == 403
+        assert ask(desk, "/api/v1/session/start", {"arming": "0" * 32})[0] == 403
     assert speed(stand) == pytest.approx(0.0, abs=0.02)
 
 
