@@ -1,6 +1,6 @@
 import { asks, checklists } from "./asks";
 import { chart } from "./chart";
-import { follow } from "./feed";
+import { follow, type Listener } from "./feed";
 import { holds } from "./hold";
 import { alarm, awake, cleaning } from "./kiosk";
 import { replays } from "./replay";
@@ -11,11 +11,12 @@ checklists();
 holds();
 void trends();
 void replays();
-const kiosk = document.body.dataset["door"] === "kiosk";
-const listeners = [await chart()];
-if (kiosk) {
+const listeners: Listener[] = [];
+if (document.body.dataset["door"] === "kiosk") {
   awake();
   cleaning();
   listeners.push(alarm());
 }
 if (document.body.dataset["watch"] !== undefined) follow(listeners); // at a desk only who has signed on may watch
+// Last, and on its own: a drawing that fails must not keep the page from being current.
+void chart().then((listener) => listeners.push(listener)).catch(() => undefined);
