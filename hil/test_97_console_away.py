@@ -49,7 +49,8 @@ def test_a_daemon_that_is_gone_is_said_at_once_and_the_belt_stops_without_it(sta
     expect(page.locator("body")).to_have_class("kiosk stale")
     rests(stand, 10.0)  # the drive's own watchdog: nobody else is left
     stand.daemon.wait(5.0)
-    expect(page.locator(".banner")).to_contain_text("The machine's control program does not answer")
+    expect(page.locator(".banner")).to_contain_text("Not current")
+    expect(page.locator(".giant")).to_contain_text("No contact")
     expect(page.get_by_role("button", name="STOP")).to_be_visible()
     stand.start_daemon()
     expect(page.locator(".banner")).to_be_hidden(timeout=15_000)
@@ -70,7 +71,7 @@ def test_a_console_that_is_gone_is_said_at_once_and_found_again(stand: Stand, pa
     expect(page.locator(".banner")).to_contain_text("The pull cord and the emergency stop work without this screen.")
     kiosk.wait(5.0)
     with (stand.run_dir / "kiosk.log").open("a", encoding="utf-8") as out:
-        again = subprocess.Popen(kiosk.args, stdout=out, stderr=out, text=True)  # noqa: S603 - our own command again
+        again = subprocess.Popen(kiosk.args, stdout=out, stderr=out, text=True)  # noqa: S603 - as the stand started it
     try:
         expect(page.locator(".banner")).to_be_hidden(timeout=20_000)
         page.get_by_role("button", name="STOP").click()  # paired and signed on as before

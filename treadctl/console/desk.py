@@ -38,6 +38,7 @@ DONE: Final = {
 _DOWNLOADS: Final = {
     "report.pdf": _("Report (PDF)"),
     "progress.pdf": _("Progress (PDF)"),
+    "sessions.csv": _("Sessions, as a table"),
     "session.json": _("Data (JSON)"),
     "session.csv": _("Samples (CSV)"),
     "session.fit": _("Activity (FIT)"),

@@ -1,6 +1,6 @@
 import { asks, checklists } from "./asks";
 import { chart } from "./chart";
-import { follow } from "./feed";
+import { follow, type Listener } from "./feed";
 import { holds } from "./hold";
 import { alarm, awake, cleaning } from "./kiosk";
 import { replays } from "./replay";
@@ -12,14 +12,12 @@ checklists();
 holds();
 void trends();
 void replays();
-const kiosk = document.body.dataset["door"] === "kiosk";
-const listeners = [whose()];
-if (kiosk) {
+const listeners: Listener[] = [whose()];
+if (document.body.dataset["door"] === "kiosk") {
   awake();
   cleaning();
   listeners.push(alarm());
 }
-if (document.body.dataset["watch"] !== undefined) {
-  follow(listeners); // at a desk only who has signed on may watch
-  listeners.push(await chart()); // after the feed: it waits for the record, which may be slow
-}
+if (document.body.dataset["watch"] !== undefined) follow(listeners); // at a desk only who has signed on may watch
+// Last, and on its own: a drawing that fails must not keep the page from being current.
+void chart().then((listener) => listeners.push(listener)).catch(() => undefined);
