@@ -28,7 +28,8 @@ ABRUPT = changed("minutes = 5\nspeed_kmh = 1.0", "seconds = 2\nspeed_kmh = 1.9")
 async def newcomer(records: Records) -> Person:
     """A person in their first sessions: at most 3 km/h, ramps of at most 0.1 m/s²."""
     person = await records.people.add(DOCTOR, facts='format = 1\nmass_kg = 70.0\nexperience = "first"\n', name="Sample Two")
-    await records.screenings.add(DOCTOR, person.id, dict.fromkeys(("severe_osteoporosis", "vestibular_dysfunction", "lumbar_problem", "ankle_problem"), False), signer="physician")  # fmt: skip
+    answers = dict.fromkeys(("severe_osteoporosis", "vestibular_dysfunction", "lumbar_problem", "ankle_problem"), False)
+    await records.screenings.add(DOCTOR, person.id, answers, signer="physician")
     return person
 
 
