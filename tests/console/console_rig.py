@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import httpx
 import pytest
@@ -121,6 +122,17 @@ class Machine:
         self.shown = replace(self.shown, **changes)  # type: ignore[arg-type]
 
 
+APPS: WeakValueDictionary[int, FastAPI] = WeakValueDictionary()
+
+
+def app_of(context: Context) -> FastAPI:
+    """The application of a door: one, however many browsers come. It keeps the context, so that no other can have its number meanwhile."""
+    app = APPS.get(id(context))
+    if app is None:
+        app = APPS[id(context)] = create_app(context)
+    return app
+
+
 class Browser:
     """A browser at one door. It keeps cookies, says where its requests come from, and finds the token of its page, as a real one does."""
 
@@ -129,7 +141,7 @@ class Browser:
         self.machine = machine
         self.clock = machine.clock
         self.records = context.records
-        self.app = create_app(context)
+        self.app = app_of(context)
         port = context.settings.door(context.door).port
         self.base = f"https://127.0.0.1:{port}"
         self.client = self._client()
