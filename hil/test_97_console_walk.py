@@ -80,6 +80,7 @@ def test_a_start_button_let_go_early_moves_nothing(stand: Stand, page: Page) -> 
 
 def test_the_page_of_somebody_else_starts_nothing_and_says_whose_program_is_armed(stand: Stand, page: Page) -> None:
     choose(page, HASTY.name)
+    expect(page.locator("header .word")).to_have_text("Armed")
     page.goto(f"{stand.doors.kiosk_url}/walk/{KNOWN.id}")
     expect(page.locator("[data-hold]")).to_have_count(0)
     expect(page.get_by_role("alert").filter(has_text="armed already")).to_contain_text(HASTY.name)

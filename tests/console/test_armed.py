@@ -10,6 +10,7 @@ from console_rig import HEALTHY, PIN, Browser, Machine, walker
 from test_flow import arm
 
 from treadctl.core.messages import RequestKind
+from treadctl.ipc.messages import ReceivedRequest
 from treadctl.records.audit import Actor
 from treadctl.records.model import Person, Revision, Role
 from treadctl.records.store import Records
@@ -123,3 +124,20 @@ async def test_the_live_page_names_whose_program_it_is_to_whoever_may_know(kiosk
     assert await desk.ask("/api/v1/session/whose", method="GET") == {"arming": arming, "person_id": "", "name": "", "title": ""}
     await kiosk.send("/sign-off")
     assert str(person.name) not in await kiosk.see("/live")
+
+
+async def test_whoever_is_told_that_it_is_armed_may_press_at_once(
+    kiosk: Browser, machine: Machine, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, revision = await walker(records)
+    await kiosk.sign_on(Role.STAFF)
+    take = machine.take
+
+    def armed_later(request: ReceivedRequest) -> None:
+        take(request)
+        if request.kind is RequestKind.ARM:
+            machine.show_armed(request.id)  # heard with the next state only
+
+    monkeypatch.setattr(machine.server, "_on_request", armed_later)
+    arming = (await arm(kiosk, person.id, revision.id))["arming"]
+    await kiosk.ask(START, {"arming": arming})

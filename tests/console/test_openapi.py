@@ -59,7 +59,7 @@ async def test_each_operation_says_what_it_needs(desk: Browser) -> None:
     assert paths["/api/v1/stop"]["post"]["security"] == []
     assert "parameters" not in paths["/api/v1/stop"]["post"]
     assert paths["/api/v1/session/hold"]["post"]["security"] == [{"session": []}]
-    names = [parameter["$ref"].rpartition("/")[2] for parameter in paths["/api/v1/session/hold"]["post"]["parameters"]]
+    names = [parameter["$ref"].rpartition("/")[2] for parameter in paths["/api/v1/session/resume"]["post"]["parameters"]]
     assert names == ["Csrf", "Key"]
     assert {"$ref": "#/components/parameters/Key"} not in paths["/api/v1/session/start"]["post"]["parameters"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +16,7 @@ from treadctl.console.view import _
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Arming
 
+SHOWN_S: Final = 0.4  # states come ten times a second
 LONGEST_S: Final = 15 * 60.0  # a checklist is of a person who stands there now
 PUT_AWAY: Final = _("Put it away on the page of the machine, then open the person again.")
 
@@ -33,6 +36,15 @@ def armed_now(context: Context) -> str:
     moment = context.link.moment
     program = moment.snapshot.program if moment.up and moment.snapshot is not None else None
     return program.arming if program is not None else ""
+
+
+async def shown(context: Context, arming_id: str) -> None:
+    """Wait until it is heard here that the machine holds this, but not for long: whoever was told so may press the button at once."""
+    link = context.link
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SHOWN_S):
+            while armed_now(context) != arming_id:
+                await link.changed_since(link.moment.number, link.event_number, SHOWN_S)
 
 
 async def whose(context: Context, who: Visitor) -> Whose:

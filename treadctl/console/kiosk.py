@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from treadctl.console.accounts import Visitor
-from treadctl.console.armed import Whose, require_armed, require_startable, whose
+from treadctl.console.armed import Whose, require_armed, require_startable, shown, whose
 from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.knowing import known_of
 from treadctl.console.machine import Taken
@@ -161,6 +161,7 @@ async def _arm(context: Context, who: Visitor, body: Arm) -> dict[str, Any]:
     await context.records.armings.add(who.actor, request_id, day.person.id, day.revision.id, by=who.user.login)
     checklist = Checklist(who.user.name, cord_clipped=body.cord_clipped, clear_zone=body.clear_zone, shoes=body.shoes)
     taken = await context.link.ask(RequestKind.ARM, who.named, ttl_s=2.0, arm=day.ready.arm(checklist), request_id=request_id)
+    await shown(context, request_id)
     return {"accepted": True, "state": taken.state, "arming": request_id}
 
 
