@@ -15,7 +15,7 @@ from treadctl.console.accounts import Accounts
 from treadctl.console.ages import KEPT, Ages
 from treadctl.console.problems import Problem
 from treadctl.console.settings import Door
-from treadctl.console.visiting import KIOSK, SESSION
+from treadctl.console.visiting import KIOSK, SESSIONS
 from treadctl.core.messages import RequestKind
 from treadctl.records.database import sqlite_url
 from treadctl.records.model import Role
@@ -50,7 +50,7 @@ async def test_a_stolen_cookie_is_worth_nothing_in_another_browser(desk: Browser
 
 async def test_the_cookies_of_one_door_are_worth_nothing_at_the_other(desk: Browser, kiosk: Browser) -> None:
     await kiosk.sign_on(Role.ADMINISTRATOR)
-    assert {SESSION, KIOSK} <= set(kiosk.client.cookies)
+    assert {SESSIONS[Door.KIOSK], KIOSK} <= set(kiosk.client.cookies)
     desk.client.cookies = httpx.Cookies(kiosk.client.cookies)
     assert (await desk.client.get("/users")).status_code == 401
     assert not await signed_on(desk)

@@ -14,7 +14,7 @@ from treadctl.console.problems import Problem
 from treadctl.console.rights import Command
 from treadctl.console.settings import Door
 from treadctl.console.view import _
-from treadctl.console.visiting import KIOSK, SESSION, checked, drop_cookie, put_cookie, visitor
+from treadctl.console.visiting import KIOSK, SESSIONS, checked, drop_cookie, put_cookie, visitor
 
 ROUTES: Final = APIRouter(include_in_schema=False)
 PAIRED_FOR_S: Final = 400 * 24 * 3600  # the longest a browser keeps a cookie
@@ -46,7 +46,7 @@ async def sign_on(request: Request, context: Ctx, login: Field, secret: Field) -
         answer.headers.update(problem.headers)
         return answer
     answer_to = RedirectResponse("/", status_code=303)
-    put_cookie(answer_to, SESSION, token)
+    put_cookie(answer_to, SESSIONS[context.door], token)
     return answer_to
 
 
@@ -55,7 +55,7 @@ async def sign_off(context: Ctx, who: Checked) -> Response:
     """Sign off."""
     await context.accounts.sign_off(who)
     answer = RedirectResponse("/sign-on", status_code=303)
-    drop_cookie(answer, SESSION)
+    drop_cookie(answer, SESSIONS[context.door])
     return answer
 
 
@@ -93,7 +93,7 @@ async def leave(request: Request, context: Ctx, who: Checked) -> Response:
     await context.accounts.sign_off(who)
     answer = RedirectResponse("/pair", status_code=303)
     drop_cookie(answer, KIOSK)
-    drop_cookie(answer, SESSION)
+    drop_cookie(answer, SESSIONS[context.door])
     return answer
 
 

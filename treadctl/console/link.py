@@ -27,6 +27,7 @@ RATE_HZ: Final = 10.0
 KEPT_EVENTS: Final = 512
 KEPT_TRACK: Final = 36_000  # an hour at 10 Hz
 STALE_S: Final = 1.0  # older than this a value is greyed and dated
+ANSWER_S, ARM_ANSWER_S = 0.7, 2.0  # a program is compiled for an arming
 STOP_ANSWER_S: Final = 0.3  # the daemon says within some 20 ms that it stops; whoever waits in vain must be at the cord within a second
 
 
@@ -111,7 +112,11 @@ class DaemonLink:
         client = self._client
         if client is None:
             raise TreadctlError("no_daemon", "console", self._moment.detail)
-        return await client.request(kind, who=who, origin=self._origin, ttl_s=ttl_s, arm=arm, answer=answer, request_id=request_id)
+        try:
+            async with asyncio.timeout(ARM_ANSWER_S if kind is RequestKind.ARM else ANSWER_S):
+                return await client.request(kind, who=who, origin=self._origin, ttl_s=ttl_s, arm=arm, answer=answer, request_id=request_id)
+        except TimeoutError:  # whoever else is on the shared connection keeps it
+            raise TreadctlError("no_daemon", "console", "it did not answer in time") from None
 
     async def stop(self, who: str) -> Accepted:
         """Stop the belt. Where the shared connection is down or silent, one of its own is tried.

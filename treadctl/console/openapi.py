@@ -11,7 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from treadctl.console.guard import SAFE_METHODS, STOP_PATHS
 from treadctl.console.once import HEADER, LONGEST_KEY, REPLAYED, takes_key
 from treadctl.console.problems import MEDIA_TYPE
-from treadctl.console.visiting import SESSION
+from treadctl.console.settings import Door
+from treadctl.console.visiting import SESSIONS
 
 ADDRESS: Final = "/api/v1/openapi.json"
 OPEN: Final = frozenset({"/healthz", "/readyz", *STOP_PATHS})
@@ -65,7 +66,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "Key": _header(HEADER, f"Done once for each key of a user within 24 h; sent again, the answer is the first one, with {REPLAYED}.", 1, LONGEST_KEY),
         "Csrf": _header("X-CSRF-Token", "The token of the page (`data-csrf`); needed with a session.", 0, 200),
     }
-    parts["securitySchemes"] = {"session": {"type": "apiKey", "in": "cookie", "name": SESSION, "description": "the cookie of whoever has signed on"}}
+    cookie = {"type": "apiKey", "in": "cookie", "name": SESSIONS[Door.DESK], "description": "the cookie of whoever has signed on; each door has its own"}
+    parts["securitySchemes"] = {"session": cookie}
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
             _complete(path, method.upper(), operation)

@@ -17,7 +17,7 @@ from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command
 from treadctl.console.settings import Units
 from treadctl.console.view import _
-from treadctl.console.visiting import SESSION, checked, drop_cookie, visitor
+from treadctl.console.visiting import SESSIONS, checked, drop_cookie, visitor
 from treadctl.console.words import languages
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Role
@@ -211,7 +211,7 @@ async def _own(request: Request, context: Context, who: Visitor, now: str, chang
             problem = Problem(403, problem.title, context.words.say(_("The present password is not right; nothing was changed.")), problem.code)
         return _me(request, context, who, problem)
     answer = RedirectResponse("/sign-on?done=changed", status_code=303)
-    drop_cookie(answer, SESSION)
+    drop_cookie(answer, SESSIONS[context.door])
     return answer
 
 

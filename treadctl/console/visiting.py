@@ -12,8 +12,9 @@ from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
 from treadctl.console.house import refresh
 from treadctl.console.problems import Problem
+from treadctl.console.settings import Door
 
-SESSION: Final = "__Host-treadctl"
+SESSIONS: Final = {Door.KIOSK: "__Host-treadctl-attendant", Door.DESK: "__Host-treadctl"}  # cookies know no ports: a browser may be at both doors
 KIOSK: Final = "__Host-treadctl-kiosk"
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -22,7 +23,7 @@ async def visitor(request: Request, context: Annotated[Context, Depends(context_
     """Who this is, by the cookies; nobody where they are worth nothing."""
     browser = request.headers.get("user-agent", "")
     await refresh(context)
-    return await context.accounts.visit(request.cookies.get(SESSION), request.cookies.get(KIOSK), browser)
+    return await context.accounts.visit(request.cookies.get(SESSIONS[context.door]), request.cookies.get(KIOSK), browser)
 
 
 async def checked(request: Request, who: Annotated[Visitor, Depends(visitor)]) -> Visitor:
