@@ -255,7 +255,8 @@ async def test_the_difference_escapes_markup_and_tells_by_signs(desk: Browser, r
     person, begun = await prescribed(records)
     await records.prescriptions.revise(DOCTOR, begun.prescription_id, 1, "<b>Short</b>", nasty, note="<img src=x>")
     await desk.sign_on(Role.VIEWER)
-    for path in (f"/prescriptions/{begun.prescription_id}/difference?old=1&new=2", f"/prescriptions/{begun.prescription_id}", f"/people/{person.id}/prescriptions"):
+    mine = f"/prescriptions/{begun.prescription_id}"
+    for path in (f"{mine}/difference?old=1&new=2", mine, f"/people/{person.id}/prescriptions"):
         page = await desk.see(path)
         assert "<script>alert" not in page
         assert "<img src=x" not in page
