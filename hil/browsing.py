@@ -171,6 +171,7 @@ def choose(page: Page, name: str, prescription: str = "") -> Locator:
     page.get_by_role("link", name=name).click()
     if prescription:
         page.get_by_role("link", name=prescription).click()
+    expect(page.locator("form.check")).to_be_visible()
     for text in CHECKS:
         page.get_by_label(text).check()
     expect(page.locator("form.complete")).to_be_visible(timeout=10_000)

@@ -19,7 +19,7 @@ from treadctl.testing.seeding import Secrets, seed_records
 
 SEED: Final = 7
 KNEE: Final = "knee-oa-retro-walk.toml"
-WALKER: Final = Someone(90)  # limbers up in seconds, unlike the others: pictures and tests of the moving belt are of this one
+WALKER: Final = Someone(90, asides=("weekly", "progress"))  # limbers up in seconds, unlike the others: pictures and tests of the moving belt are of this one
 TODAY, WEEK_FULL, DIZZY = 0, 4, 2  # of the clinic's cast: may walk today; has walked twice this week; may not at all, and has nothing prescribed
 
 

@@ -35,7 +35,7 @@ TITLE: Final = "Knee, backward walking"
 class Someone:
     """A person of the records. As it stands: somebody who may walk today, with three sessions without an event, hands hardly on the rails.
 
-    `walked` are the days since those sessions, `screened` the days since the screening, None for never.
+    `walked` are the days since those sessions, `screened` the days since the screening, None for never; `asides` are rules that a physician set aside.
     """
 
     number: int
@@ -43,6 +43,7 @@ class Someone:
     screened: int | None = 7
     yes: tuple[str, ...] = ()
     walked: tuple[int, ...] = (24, 17, 10)
+    asides: tuple[str, ...] = ()
     rail_load_percent: float = 2.0
     profile: str = KNEE
     edit: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +104,8 @@ async def add_people(settings_file: Path, people: Iterable[Someone]) -> None:
             clock[0] = now - timedelta(days=person.screened)
             await records.screenings.add(DOCTOR, person.id, {**HEALTHY, **dict.fromkeys(person.yes, True)}, signer="physician")
         clock[0] = now
+        for rule in person.asides:
+            await records.overrides.add(DOCTOR, person.id, rule, "Several times a day on this bench.", by="physician")
         await records.prescriptions.new(DOCTOR, person.id, TITLE, person.prescribed)
         async with records.database.write() as connection:
             await write_sessions(connection, [walked(person, days) for days in person.walked])
