@@ -43,11 +43,12 @@ demo: $(VENV)/.run $(VENV)/.web
 tools:
 	@tools/system-packages
 
-# The core and the detector compute and keep no time, so that they run beside the rest; the simulated treadmill has the machine to itself.
+# Two halves side by side, of about equal length; none of them judges time. The simulated treadmill then has the machine to itself.
+BESIDE := tests/core tests/detector tests/console
 test: $(VENV)/.dev tools
 	@$(MAKE) --no-print-directory $(VENV)/.web
-	$(BIN)/python -m pytest -q tests/core tests/detector & beside=$$!; \
-	$(BIN)/python -m pytest -q tests --ignore=tests/core --ignore=tests/detector; rest=$$?; \
+	$(BIN)/python -m pytest -q $(BESIDE) & beside=$$!; \
+	$(BIN)/python -m pytest -q tests $(BESIDE:%=--ignore=%); rest=$$?; \
 	wait $$beside && exit $$rest
 	$(BIN)/python -m pytest -q hil
 
