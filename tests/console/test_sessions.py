@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pytest
 from console_rig import FACTS, NOW, Browser, walked, walker
-from fastapi.responses import PlainTextResponse
 
 from treadctl.console.plan_band import planned, speed_at, thinned, window
 from treadctl.console.session_view import drawing_of
@@ -166,20 +165,15 @@ async def test_a_replay_has_every_sample_from_thirty_seconds_before_the_stop_to_
     assert [mark["t"] for mark in stop["marks"]] == [85.0]
 
 
-async def test_only_files_that_some_route_makes_are_offered(desk: Browser, records: Records) -> None:
+async def test_each_file_that_is_offered_is_made(desk: Browser, records: Records) -> None:
     person, _ = await walker(records)
-
-    async def made(key: str) -> PlainTextResponse:
-        return PlainTextResponse(key)
-
     await desk.sign_on(Role.VIEWER)
-    before = await desk.see(f"/sessions/{person.id}-10")
-    desk.app.add_api_route("/sessions/{key}/report.pdf", made)
-    desk.app.add_api_route("/people/{key}/progress.pdf", made)
-    after = await desk.see(f"/sessions/{person.id}-10")
-    assert f"/sessions/{person.id}-10/report.pdf" in after
-    assert "report.pdf" not in before
-    assert f"/people/{person.id}/progress.pdf" in await desk.see(f"/people/{person.id}")
+    offered = set()
+    for page in (f"/sessions/{person.id}-10", f"/people/{person.id}"):
+        offered |= set(re.findall(r'href="(/(?:sessions|people)/[^"/]+/[\w-]+\.\w+)"', await desk.see(page)))
+    assert {address.rpartition("/")[2] for address in offered} >= {"report.pdf", "session.csv", "session.json", "session.fit", "fhir.json", "progress.pdf"}
+    for address in offered:
+        assert (await desk.client.get(address)).status_code in {200, 303}
 
 
 # --- trends --------------------------------------------------------------------------------------------------------------

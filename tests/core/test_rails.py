@@ -256,7 +256,7 @@ def test_the_less_was_learnt_the_wider_it_is() -> None:
 
 def test_nothing_is_learnt_outside_the_warm_up_nor_from_empty_rails_nor_from_trouble() -> None:
     assert after(LIGHT, 20.0).baseline == rails.Baseline()
-    assert learnt(held(0.0)).baseline.seconds == 0.0
+    assert learnt(held(0.0)).baseline.whole.seconds == 0.0
     state = learnt(LIGHT)
     grabbed = [s for _, s in feed(pressed(LIGHT, 40.0, 0.0, 0.1, at_s=0.1), 0.19, state, learning=True) if s.suspect is not Imbalance.NONE]
     assert grabbed[-1].verdict is Imbalance.GRAB
