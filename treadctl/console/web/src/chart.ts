@@ -1,6 +1,7 @@
 // The chart of the live view: the plan as a band, the measured speed on it.
 
 import uPlot from "uplot";
+import { read } from "./drawing";
 import type { Live, Series } from "./wire";
 
 interface Plan { per_mps: number; unit: string; band_mps: number; plan: { t: number[]; mps: number[] }; past: { t: number[]; mps: (number | null)[] } }
@@ -10,11 +11,18 @@ export async function chart(): Promise<(live: Live) => void> {
   const place = document.querySelector<HTMLElement>("[data-chart]");
   const source = document.querySelector<HTMLElement>("[data-live]")?.dataset["series"];
   if (!place || !source) return () => undefined;
-  const found = await fetch(source, { headers: { Accept: "application/json" } });
-  if (!found.ok) return () => undefined;
-  const { per_mps, unit, band_mps, plan, past } = (await found.json()) as Plan;
-  const times: number[] = [...past.t];
-  const measured: (number | null)[] = past.mps.map((v) => (v === null ? null : v * per_mps));
+  const first = await read<Plan>(source);
+  if (!first) return () => undefined;
+  const { per_mps, unit, band_mps } = first;
+  let plan = first.plan;
+  let times: number[] = [];
+  let measured: (number | null)[] = [];
+  const take = (found: Plan): void => {
+    plan = found.plan;
+    times = [...found.past.t];
+    measured = found.past.mps.map((v) => (v === null ? null : v * per_mps));
+  };
+  take(first);
   const planned = (t: number): number | null => {
     const last = plan.t.length - 1;
     if (last < 1 || t < (plan.t[0] ?? 0) || t > (plan.t[last] ?? 0)) return null;
@@ -48,9 +56,18 @@ export async function chart(): Promise<(live: Live) => void> {
   );
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: Math.max(140, place.clientHeight) })).observe(place);
   let drawn = 0;
+  let program: string | undefined;
+  const anew = async (): Promise<void> => {
+    const found = await read<Plan>(source);
+    if (found) { take(found); plot.setData(data()); }
+  };
   return (live) => {
     const now: Series | undefined = live.series;
-    if (!now || now.elapsed_s === null || now.elapsed_s <= (times.at(-1) ?? -1)) return;
+    const other = program !== undefined && live.program !== program && Boolean(live.program);
+    program = live.program ?? "";
+    const last = times.at(-1) ?? -1;
+    if (other || (now && now.elapsed_s !== null && now.elapsed_s < last - 1)) { times = []; measured = []; void anew(); return; } // another session has begun
+    if (!now || now.elapsed_s === null || now.elapsed_s <= last) return;
     times.push(now.elapsed_s);
     measured.push(now.measured === null ? null : now.measured * per_mps);
     if (performance.now() - drawn > 200) { drawn = performance.now(); plot.setData(data()); }
