@@ -187,7 +187,7 @@ def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> None:
         button.hover()
         page.mouse.down()
         with suppress(TimeoutError):
-            page.wait_for_url("**/live", timeout=HELD_MS)
+            page.wait_for_url("**/live", timeout=HELD_MS, wait_until="commit")
             page.mouse.up()
             break
         page.mouse.up()  # a busy computer may lose the hold; then it is pressed anew
