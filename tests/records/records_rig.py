@@ -42,6 +42,7 @@ class Place:
     path: Path | None = None
     cluster: Cluster | None = None
     name: str = ""
+    template: str | None = None
 
     async def run(self, *statements: str) -> None:
         """Run each statement, committed."""
@@ -71,7 +72,9 @@ class Place:
             await connection.close()
 
     async def remove(self) -> None:
-        if self.cluster is not None:
+        if self.cluster is not None and self.template is not None:
+            await self.cluster.give_back(self.name, self.template)
+        elif self.cluster is not None:
             await self.cluster.drop_database(self.name)
 
     async def everything(self) -> str:
@@ -92,8 +95,8 @@ async def empty_place(kind: str, request: pytest.FixtureRequest, tmp_path: Path,
             shutil.copyfile(template, path)
         return Place("sqlite", sqlite_url(path), path=path)
     cluster: Cluster = request.getfixturevalue("postgresql")
-    name = await cluster.make_database(template or "template0")
-    return Place("postgresql", cluster.url(name), cluster=cluster, name=name)
+    name = await (cluster.database_like(template) if template is not None else cluster.make_database())
+    return Place("postgresql", cluster.url(name), cluster=cluster, name=name, template=template)
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgresql"])
