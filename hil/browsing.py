@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutE
 from console_people import PASSWORD, PIN
 from harness import CONTACTS, MOVING, REST_MPS
 from treadctl.console.settings import Door
-from treadctl.console.visiting import SESSION
+from treadctl.console.visiting import SESSIONS
 from treadctl.core.messages import RequestKind
 from treadctl.errors import TreadctlError
 from treadctl.ipc.asking import RefusedError
@@ -130,7 +130,8 @@ class House:
         else:
             with self.kiosk(size, **options) as page:
                 if role is None:  # signed off in this browser only
-                    page.context.clear_cookies(name=SESSION)
+                    page.context.clear_cookies(name=SESSIONS[Door.KIOSK])
+                    page.context.clear_cookies(name=SESSIONS[Door.DESK])
                 yield page
 
 
