@@ -131,7 +131,6 @@ class House:
             with self.kiosk(size, **options) as page:
                 if role is None:  # signed off in this browser only
                     page.context.clear_cookies(name=SESSIONS[Door.KIOSK])
-                    page.context.clear_cookies(name=SESSIONS[Door.DESK])
                 yield page
 
 
