@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -17,18 +16,11 @@ from treadctl.console.problems import Problem
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.console.visiting import visitor
-from treadctl.records.model import MeasureRecord, OverrideRecord, Session, SessionHead
+from treadctl.records.model import OverrideRecord, Session, SessionHead
 from treadctl.records.repository import LARGEST_PAGE
 from treadctl.records.sessions import Filter
-from treadctl.reports.energy_range import energy_of
-from treadctl.reports.fhir import fhir_json
+from treadctl.reports import making
 from treadctl.reports.figures import Setting, Units
-from treadctl.reports.fit import fit_bytes
-from treadctl.reports.progress_pdf import progress_pdf
-from treadctl.reports.session_json import session_json
-from treadctl.reports.session_pdf import session_pdf
-from treadctl.reports.table import samples_csv, sessions_csv
-from treadctl.reports.typeface import Typeface, find_typeface
 from treadctl.reports.work import State
 from treadctl.reports.worker import Result
 
@@ -40,53 +32,39 @@ Ctx = Annotated[Context, Depends(context_of)]
 Whom = Annotated[Visitor, Depends(visitor)]
 
 
-def _session_report(session: Session, setting: Setting, name: str | None, overrides: tuple[OverrideRecord, ...], typeface: Typeface) -> bytes:
-    return session_pdf(session, setting, name=name, overrides=overrides, energy=energy_of(session), typeface=typeface)
-
-
-def _progress_report(
-    heads: tuple[SessionHead, ...], measures: tuple[MeasureRecord, ...], setting: Setting, person_id: str, name: str | None, typeface: Typeface
-) -> bytes:
-    return progress_pdf(heads, measures, setting, person_id=person_id, name=name, typeface=typeface)
-
-
-def _fhir(session: Session, setting: Setting) -> str:
-    return fhir_json(session, setting.made_at, energy=energy_of(session))
-
-
 @ROUTES.get("/sessions/{session_id}/report.pdf")
 async def session_report(session_id: str, context: Ctx, who: Whom) -> Response:
     """The report of a session, one page."""
     session, name, overrides = await _of(context, who, session_id)
-    return await _made(context, who, f"session-{session_id[:12]}.pdf", PDF, _session_report, session, _setting(context), name, overrides, _typeface())
+    return await _made(context, who, f"session-{session_id[:12]}.pdf", PDF, making.session_report, session, _setting(context), name, overrides)
 
 
 @ROUTES.get("/sessions/{session_id}/session.csv")
 async def samples(session_id: str, context: Ctx, who: Whom) -> Response:
     """Its samples."""
     session, _name, _overrides = await _of(context, who, session_id)
-    return await _made(context, who, f"session-{session_id[:12]}.csv", "text/csv; charset=utf-8", samples_csv, session)
+    return await _made(context, who, f"session-{session_id[:12]}.csv", "text/csv; charset=utf-8", making.samples, session)
 
 
 @ROUTES.get("/sessions/{session_id}/session.json")
 async def document(session_id: str, context: Ctx, who: Whom) -> Response:
     """All of it, with a published schema."""
     session, _name, _overrides = await _of(context, who, session_id)
-    return await _made(context, who, f"session-{session_id[:12]}.json", "application/json", session_json, session)
+    return await _made(context, who, f"session-{session_id[:12]}.json", "application/json", making.document, session)
 
 
 @ROUTES.get("/sessions/{session_id}/session.fit")
 async def activity(session_id: str, context: Ctx, who: Whom) -> Response:
     """As an activity that sports programs read."""
     session, _name, _overrides = await _of(context, who, session_id)
-    return await _made(context, who, f"session-{session_id[:12]}.fit", "application/vnd.ant.fit", fit_bytes, session)
+    return await _made(context, who, f"session-{session_id[:12]}.fit", "application/vnd.ant.fit", making.activity, session)
 
 
 @ROUTES.get("/sessions/{session_id}/fhir.json")
 async def bundle(session_id: str, context: Ctx, who: Whom) -> Response:
     """As an HL7 FHIR R4 bundle."""
     session, _name, _overrides = await _of(context, who, session_id)
-    return await _made(context, who, f"session-{session_id[:12]}-fhir.json", "application/fhir+json", _fhir, session, _setting(context))
+    return await _made(context, who, f"session-{session_id[:12]}-fhir.json", "application/fhir+json", making.fhir_bundle, session, _setting(context))
 
 
 @ROUTES.get("/people/{person_id}/progress.pdf")
@@ -96,8 +74,8 @@ async def progress_report(person_id: str, context: Ctx, who: Whom) -> Response:
     person = await context.records.people.get(person_id)
     heads = await all_heads(context, person_id)
     measures = await context.records.measures.of(person_id)
-    arguments = (heads, measures, _setting(context), person_id, person.name, _typeface())
-    return await _made(context, who, f"progress-{person_id}.pdf", PDF, _progress_report, *arguments)
+    arguments = (heads, measures, _setting(context), person_id, person.name)
+    return await _made(context, who, f"progress-{person_id}.pdf", PDF, making.progress_report, *arguments)
 
 
 @ROUTES.get("/people/{person_id}/sessions.csv")
@@ -105,7 +83,7 @@ async def session_list(person_id: str, context: Ctx, who: Whom) -> Response:
     """The sessions of a person, a line for each."""
     context.demand(who, Command.REPORT)
     await context.records.people.get(person_id)
-    return await _made(context, who, f"sessions-{person_id}.csv", "text/csv; charset=utf-8", sessions_csv, await all_heads(context, person_id))
+    return await _made(context, who, f"sessions-{person_id}.csv", "text/csv; charset=utf-8", making.session_list, await all_heads(context, person_id))
 
 
 @ROUTES.get("/jobs/{job_id}")
@@ -168,8 +146,3 @@ def _file(result: Result, name: str, media_type: str) -> Response:
 def _setting(context: Context) -> Setting:
     words = context.words
     return Setting(context.now(), words.zone, Units(words.units.value), words.catalogue, words.language)
-
-
-@cache
-def _typeface() -> Typeface:
-    return find_typeface()
