@@ -1,5 +1,5 @@
 # make demo    the main job on the simulated belt            make test   every test, hardware-in-the-loop included
-# make check   style, types, layers, then the tests          make bench  the figures, as ratios to the wire bound
+# make check   style, types, layers, all tests, browser         make bench  the figures, as ratios to the wire bound
 # ARGS goes to the demo: make demo ARGS="--headless --json --seed 7"
 # The requirements files name every package, so pip takes them as they stand (--no-deps): left to resolve, it may prefer a newer release to the pinned one.
 
@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 WEB    := treadctl/console/web
 ARGS   ?=
 
-.PHONY: demo test check lint bench pins docs clean tools screenshots
+.PHONY: demo test browser check lint bench pins docs clean tools screenshots
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -50,14 +50,19 @@ test: $(VENV)/.dev tools
 	$(BIN)/python -m pytest -q $(BESIDE) & beside=$$!; \
 	$(BIN)/python -m pytest -q tests $(BESIDE:%=--ignore=%); rest=$$?; \
 	wait $$beside && exit $$rest
-	$(BIN)/python -m pytest -q hil
+	$(BIN)/python -m pytest -q hil --ignore-glob='hil/test_97_*'
+
+# A real browser before the real console, the daemon and the simulated treadmill. It wants a computer that does nothing else.
+browser: $(VENV)/.dev tools
+	@$(MAKE) --no-print-directory $(VENV)/.web
+	$(BIN)/python -m pytest -q hil/test_97_*.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+check: lint test browser
 
 bench: $(VENV)/.run
 	$(BIN)/treadctl bench all

@@ -114,7 +114,8 @@ def _pages(folder: Path, length: Length, say: Say) -> None:
         settings, url = folder / "console.toml", stand.doors.kiosk_url
     starts = start_s(settings, url, length.starts)
     longest_s, computing_s = max(starts)
-    text = f"at most {longest_s:.2f} s of {len(starts)}, of which {computing_s:.2f} s of computing"
+    median_s = percentile([took_s for took_s, _computing_s in starts], 0.5)
+    text = f"at most {longest_s:.2f} s of {len(starts)}, of which {computing_s:.2f} s of computing; median {median_s:.2f} s"
     say(Row("start of a door to its first page", text, f"{START_S:g} s", longest_s <= START_S))
 
 
