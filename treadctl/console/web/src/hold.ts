@@ -19,26 +19,28 @@ function held(button: HTMLElement): void {
     pressed = true;
     button.classList.add("pressed");
     const opened = await ask(button.dataset["hold"] ?? "", {});
-    if (!opened.ok) { say(opened.words); end(); return; }
+    if (!opened.ok) { end(opened.words); return; }
     const hold = String(opened.body["hold"] ?? "");
+    let words = "";
     for (let n = 1; pressed; n += 1) {
       const begun = performance.now();
       const answer = await ask(`/api/v1/session/start/${hold}`, { n }, "PUT");
-      if (!answer.ok) { say(answer.words); break; }
+      if (!answer.ok) { words = answer.words; break; }
       if (answer.body["started"] === true) { location.assign("/live"); return; }
       say(button.dataset["held"] ?? "");
       await new Promise((done) => setTimeout(done, Math.max(0, RENEW_MS - (performance.now() - begun))));
     }
-    end();
+    end(words);
   };
-  const end = (): void => {
-    if (pressed && button.dataset["released"]) say(button.dataset["released"]);
+  /** The hold is over; `words` say why where it was not let go. */
+  const end = (words = ""): void => {
+    if (pressed) say(words || (button.dataset["released"] ?? ""));
     pressed = false;
     button.classList.remove("pressed");
   };
   button.addEventListener("pointerdown", (event) => { button.setPointerCapture(event.pointerId); void begin(); });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur", "contextmenu"]) button.addEventListener(name, end);
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur", "contextmenu"]) button.addEventListener(name, () => end());
   button.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); void begin(); } });
-  button.addEventListener("keyup", end);
+  button.addEventListener("keyup", () => end());
   document.addEventListener("visibilitychange", () => { if (document.hidden) end(); });
 }
