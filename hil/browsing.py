@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -31,7 +30,7 @@ FLAGS: Final = (
 SIZES: Final = {"kiosk": (1280, 800), "tablet": (820, 1180), "phone": (390, 844)}
 MOVING_MPS: Final = 0.1
 PRESSES, HELD_MS = 3, 8000
-FIRST: Final = -10  # of the scheduler; a browser's is 10
+FIRST, NEXT = -10, -5  # of the scheduler; a browser has 0
 CHECKS: Final = ("clipped", "laced", "clear for 2 m")
 COUNT_TOUCHES: Final = (
     "addEventListener('pointerdown', () => sessionStorage.setItem('touches', String(1 + Number(sessionStorage.getItem('touches')))), true)"  # survives a page
@@ -40,15 +39,12 @@ COUNT_TOUCHES: Final = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser, and its end. It is given what the daemon and the simulated belt leave of this computer: a start of it would trip them else."""
+    """The browser, and its end."""
     found = shutil.which("chromium")
     if found is None:
         pytest.fail("chromium is not installed and opens the pages: apt-get install chromium", pytrace=False)
-    with TemporaryDirectory(prefix="browser-") as folder, sync_playwright() as play:
-        last = Path(folder) / "chromium"
-        last.write_text(f'#!/bin/sh\nexec nice -n {-FIRST} {found} "$@"\n', encoding="utf-8")
-        last.chmod(0o755)
-        browser = play.chromium.launch(executable_path=last, args=list(FLAGS))
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
         browser.close()
 
@@ -253,9 +249,7 @@ def stays_at_rest(stand: Stand, page: Page, for_ms: int = 1500) -> None:
 
 def make_ready(stand: Stand) -> None:
     """However the last test ended: idle, the cord proven, somebody on the belt who holds the rails. What an attendant does in the morning."""
-    for process in (stand.belt.process, stand.daemon):
-        with suppress(PermissionError):  # before a browser that draws, as in a clinic, where systemd gives the daemon its time
-            os.setpriority(os.PRIO_PROCESS, process.pid, FIRST)
+    _hasten(stand)
     with Client(stand.socket, "hil", timeout_s=5.0) as client:
         if client.snapshot().state in MOVING:
             client.stop()
@@ -269,6 +263,15 @@ def make_ready(stand: Stand) -> None:
                 stand.belt.set("cord", closed=closed)
                 wait_for(lambda closed=closed: _contact(client, "cord_a") is closed and _contact(client, "cord_b") is closed, 5.0, "the cord")
         wait_for(lambda: _idle(client), 15.0, "an idle machine", every_s=0.1)
+
+
+def _hasten(stand: Stand) -> None:
+    """Give belt and daemon their time before a browser that draws, where this user may; in a clinic systemd does. The doors come next: they carry holds."""
+    ranks = [(stand.belt.process, FIRST), (stand.daemon, FIRST), *((door, NEXT) for door in stand.doors.processes.values())]
+    with suppress(PermissionError):
+        for process, rank in ranks:
+            for thread in Path(f"/proc/{process.pid}/task").glob("*"):
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), rank)
 
 
 def _idle(client: Client) -> bool:
