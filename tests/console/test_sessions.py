@@ -11,13 +11,14 @@ from datetime import timedelta
 import pytest
 from console_rig import FACTS, NOW, Browser, walked, walker
 
-from treadctl.console.plan_band import planned, speed_at, thinned, window
+from treadctl.console.plan_band import planned, thinned, window
 from treadctl.console.session_view import drawing_of
 from treadctl.console.words import Words
 from treadctl.records.audit import Actor
 from treadctl.records.model import AnswerRecord, BlackBox, Measure, Outcome, PlannedStretch, Role, Series, Session, SessionEvent, StopRecord
 from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
+from treadctl.reports.plan_band import planned_mps
 
 DOCTOR = Actor("physician", "physician")
 PLAN = (
@@ -261,10 +262,10 @@ async def test_programs_read_what_the_pages_show_with_the_same_rights(desk: Brow
 
 
 def test_the_plan_is_walked_with_its_ramps() -> None:
-    found = [speed_at(PLAN, at) for at in (0.0, 19.9, 20.0, 22.0, 25.0, 59.0, 61.0, 65.0)]
+    found = [planned_mps(PLAN, at) for at in (0.0, 19.9, 20.0, 22.0, 25.0, 59.0, 61.0, 65.0)]
     assert found == pytest.approx([0.0, 0.0, 0.0, 0.2, 0.5, 0.5, 0.6, 1.0])
-    assert speed_at(PLAN, 120.0) is None
-    assert speed_at((), 0.0) is None
+    assert planned_mps(PLAN, 120.0) is None
+    assert planned_mps((), 0.0) is None
 
 
 def test_the_plan_stands_still_while_the_belt_is_held() -> None:

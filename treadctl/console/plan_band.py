@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from treadctl.prescription.plot import BAND_MPS
-from treadctl.records.model import PlannedStretch, Series, Session
+from treadctl.records.model import Series, Session
+from treadctl.reports.plan_band import STANDING_MPS, half_width_mps, planned_mps
 
-RAMP_MPS2: Final = 0.1  # slope drawn between stretches; the record holds none, and this is a beginner's
-STILL_MPS: Final = 0.02
 LONGEST_STEP_S: Final = 1.0  # a gap in the samples does not carry the program on
 BUCKETS: Final = 300
 
@@ -28,7 +25,7 @@ class Planned:
         speed = self.mps[index]
         if speed is None:
             return None
-        half = max(BAND_MPS, 0.15 * speed) if speed > 0.0 else 0.0
+        half = half_width_mps(speed)
         return max(0.0, speed - half), speed + half
 
 
@@ -40,26 +37,16 @@ def planned(session: Session) -> Planned:
     program_s, before_s, next_entry = 0.0, 0.0, 0
     over_s = min((stop.at_s for stop in session.stops), default=math.inf)
     for index, time_s in enumerate(series.time_s):
-        speed = speed_at(plan, program_s)
-        moving = max(series.measured_mps[index] or 0.0, series.commanded_mps[index] or 0.0) > STILL_MPS
+        speed = planned_mps(plan, program_s)
+        moving = max(series.measured_mps[index] or 0.0, series.commanded_mps[index] or 0.0) > STANDING_MPS
         if moving or not speed:
             program_s += min(max(time_s - before_s, 0.0), LONGEST_STEP_S)
         before_s = time_s
         while next_entry < len(entered) and entered[next_entry][0] <= time_s:
             program_s = max(program_s, entered[next_entry][1])
             next_entry += 1
-        found.append(speed_at(plan, program_s) if time_s <= over_s else None)
+        found.append(planned_mps(plan, program_s) if time_s <= over_s else None)
     return Planned(tuple(found))
-
-
-def speed_at(plan: Sequence[PlannedStretch], program_s: float) -> float | None:
-    """The planned speed at an instant of program time, the ramp at each beginning included; None outside the plan."""
-    index = bisect_right(plan, program_s, key=_from_s) - 1
-    if index < 0 or not program_s < plan[index].to_s:
-        return None
-    before, speed = plan[index - 1].speed_mps if index else 0.0, plan[index].speed_mps
-    change = RAMP_MPS2 * (program_s - plan[index].from_s)
-    return min(speed, before + change) if speed >= before else max(speed, before - change)
 
 
 def window(series: Series, from_s: float, to_s: float) -> range:
@@ -94,7 +81,3 @@ def _entered(session: Session) -> list[tuple[float, float]]:
         if isinstance(number, int | float) and 0 <= number < len(session.plan):
             found.append((event.at_s, session.plan[int(number)].from_s))
     return sorted(found)
-
-
-def _from_s(stretch: PlannedStretch) -> float:
-    return stretch.from_s

@@ -25,7 +25,7 @@ def plan_end_s(plan: Sequence[PlannedStretch]) -> float:
 
 def planned_mps(plan: Sequence[PlannedStretch], program_s: float) -> float | None:
     """The planned speed at an instant of program time, the ramp at each stretch's beginning included. None outside the plan."""
-    index = bisect_right([stretch.from_s for stretch in plan], program_s) - 1
+    index = bisect_right(plan, program_s, key=_from_s) - 1
     if index < 0 or not program_s < plan[index].to_s:
         return None
     before = finite(plan[index - 1].speed_mps) if index else 0.0
@@ -66,3 +66,7 @@ def band(plan: Sequence[PlannedStretch], series: Series, step_s: float) -> tuple
 def _known(values: Sequence[float | None], length: int) -> list[float]:
     known = [finite(value) or 0.0 for value in values[:length]]
     return known + [0.0] * (length - len(known))
+
+
+def _from_s(stretch: PlannedStretch) -> float:
+    return stretch.from_s
