@@ -11,7 +11,8 @@ from treadctl.console.context import Context
 from treadctl.console.desk import downloads
 from treadctl.console.facts_form import EXPERIENCES, FIELDS, entries_of
 from treadctl.console.kiosk import Today, today
-from treadctl.console.prescribing import BACKWARD, Known, person_text
+from treadctl.console.knowing import known_of
+from treadctl.console.prescribing import person_text
 from treadctl.console.session_rows import row_of
 from treadctl.console.trends import FIGURES, Figure, unit_of, value_of
 from treadctl.console.view import _
@@ -22,8 +23,8 @@ from treadctl.prescription.person import person_of
 from treadctl.prescription.profile import Profile
 from treadctl.prescription.progress import Move, Proposal, propose
 from treadctl.records.model import Measure, MeasureRecord, Person, SessionHead
-from treadctl.records.repository import LARGEST_PAGE
 from treadctl.records.sessions import Filter
+from treadctl.reports.figures import goes_backward
 
 SESSIONS_SHOWN: Final = 20
 REVISIONS_SHOWN: Final = 8
@@ -86,9 +87,7 @@ async def _proposal(context: Context, day: Today) -> tuple[Proposal | None, str]
 
 
 async def _without_prescription(context: Context, day: Today) -> PersonFile:
-    heads = (await context.records.sessions.heads(Filter(person_id=day.person.id), size=LARGEST_PAGE)).items
-    backward = tuple(head for head in heads if (head.direction, head.facing) in BACKWARD)
-    known = Known(day.person, day.screening, await context.records.overrides.in_force(day.person.id), backward)
+    known = await known_of(context, day.person.id)
     return person_of(person_text(known, context.words.local(context.now()).date(), context.words.zone), "person")
 
 
@@ -123,7 +122,7 @@ def _cards(context: Context, heads: tuple[SessionHead, ...], measures: tuple[Mea
             if mine:
                 value, day = words.number(mine[-1].value, figure.digits), words.calendar(mine[-1].day)
         else:
-            known = ((value_of(figure, head, words), head) for head in heads if (head.direction, head.facing) in BACKWARD)
+            known = ((value_of(figure, head, words), head) for head in heads if goes_backward(head))
             found = next(((number, head) for number, head in known if number is not None), None)
             if found is not None:
                 value, day = words.number(found[0], figure.digits), words.day(found[1].started_at)

@@ -12,7 +12,6 @@ import tomli_w
 from treadctl.config.problems import validate
 from treadctl.config.toml_file import parse_toml
 from treadctl.core.messages import Checklist
-from treadctl.core.sample import Direction, Facing
 from treadctl.errors import TreadctlError
 from treadctl.ipc.messages import ArmArgs, Prescribed
 from treadctl.prescription.frame import MachineFrame
@@ -24,7 +23,6 @@ from treadctl.records.model import Outcome, OverrideRecord, Screening, SessionHe
 from treadctl.records.model import Person as PersonRecord
 
 PARTS_WITH_TABLES: Final = ("screening", "overrides", "sessions_last_7_days", "history")  # never taken from the facts: the record itself has them
-BACKWARD: Final = frozenset({(Direction.REVERSE.value, Facing.CONSOLE.value), (Direction.FORWARD.value, Facing.REAR.value)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from treadctl.console.accounts import Visitor
 from treadctl.console.context import Context, context_of
+from treadctl.console.knowing import heads_of
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.console.visiting import visitor
-from treadctl.records.model import OverrideRecord, Session, SessionHead
-from treadctl.records.repository import LARGEST_PAGE
-from treadctl.records.sessions import Filter
+from treadctl.records.model import OverrideRecord, Session
 from treadctl.reports import making
 from treadctl.reports.figures import Setting, Units
 from treadctl.reports.work import State
@@ -72,7 +71,7 @@ async def progress_report(person_id: str, context: Ctx, who: Whom) -> Response:
     """The trends of a person, one page."""
     context.demand(who, Command.REPORT)
     person = await context.records.people.get(person_id)
-    heads = await all_heads(context, person_id)
+    heads = tuple(await heads_of(context, person_id))
     measures = await context.records.measures.of(person_id)
     arguments = (heads, measures, _setting(context), person_id, person.name)
     return await _made(context, who, f"progress-{person_id}.pdf", PDF, making.progress_report, *arguments)
@@ -83,7 +82,7 @@ async def session_list(person_id: str, context: Ctx, who: Whom) -> Response:
     """The sessions of a person, a line for each."""
     context.demand(who, Command.REPORT)
     await context.records.people.get(person_id)
-    return await _made(context, who, f"sessions-{person_id}.csv", "text/csv; charset=utf-8", making.session_list, await all_heads(context, person_id))
+    return await _made(context, who, f"sessions-{person_id}.csv", "text/csv; charset=utf-8", making.session_list, tuple(await heads_of(context, person_id)))
 
 
 @ROUTES.get("/jobs/{job_id}")
@@ -98,18 +97,6 @@ async def job_page(job_id: str, request: Request, context: Ctx, who: Whom) -> Re
     if job.state is State.FAILED:
         context.workshop.result(job_id)  # raises what went wrong
     return page(request, "job.html", who=who, job=job, name=name)
-
-
-async def all_heads(context: Context, person_id: str) -> tuple[SessionHead, ...]:
-    """Every session of a person, newest first."""
-    found: list[SessionHead] = []
-    token: str | None = None
-    while True:
-        part = await context.records.sessions.heads(Filter(person_id=person_id), page=token, size=LARGEST_PAGE)
-        found.extend(part.items)
-        if part.next is None:
-            return tuple(found)
-        token = part.next
 
 
 async def _of(context: Context, who: Visitor, session_id: str) -> tuple[Session, str | None, tuple[OverrideRecord, ...]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from treadctl.console.prescribing import BACKWARD
 from treadctl.console.view import _
 from treadctl.console.words import Words
 from treadctl.core.interlock import ROWS
 from treadctl.records.model import Outcome, SessionHead
+from treadctl.reports.figures import goes_backward
 
 OUTCOMES: Final = {
     Outcome.COMPLETED: ("✔", _("walked to the end")),
@@ -59,6 +59,6 @@ def row_of(head: SessionHead, words: Words) -> Row:
 
 
 def _gait(head: SessionHead) -> str:
-    if (head.direction, head.facing) in BACKWARD:
+    if goes_backward(head):
         return _("backward")
     return _("forward") if head.direction in {"forward", "reverse"} else _("both ways")

@@ -10,15 +10,13 @@ from typing import Final
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from treadctl.console.context import Context
 from treadctl.console.desk import Ctx, Whom
-from treadctl.console.prescribing import BACKWARD
+from treadctl.console.knowing import heads_of
 from treadctl.console.rights import Command
 from treadctl.console.view import _
 from treadctl.console.words import PER_MPS, Words
 from treadctl.records.model import Measure, MeasureRecord, SessionHead
-from treadctl.records.repository import LARGEST_PAGE
-from treadctl.records.sessions import Filter
+from treadctl.reports.figures import goes_backward
 
 ROUTES: Final = APIRouter()
 MOST_PAGES: Final = 10  # of 500: the newest 5,000 sessions, more than twenty years of four a week
@@ -93,24 +91,11 @@ async def trends(person_id: str, context: Ctx, who: Whom) -> Trends:
     """How it went: every figure over the backward sessions of a person, and their measures. Only heads of sessions are read."""
     context.demand(who, Command.VIEW_PERSON)
     await context.records.people.get(person_id)
-    heads = [head for head in await all_heads(context, person_id) if (head.direction, head.facing) in BACKWARD]
+    heads = [head for head in reversed(await heads_of(context, person_id, MOST_PAGES)) if goes_backward(head)]
     measures = await context.records.measures.of(person_id)
     words = context.words
     figures = [_trend(figure, heads, measures, words) for figure in FIGURES]
     return Trends(language=words.language.replace("_", "-"), zone=context.settings.zone, figures=figures, sessions=len(heads))
-
-
-async def all_heads(context: Context, person_id: str) -> list[SessionHead]:
-    """The heads of a person's sessions, oldest first."""
-    found: list[SessionHead] = []
-    token: str | None = None
-    for _number in range(MOST_PAGES):
-        part = await context.records.sessions.heads(Filter(person_id=person_id), page=token, size=LARGEST_PAGE)
-        found += part.items
-        token = part.next
-        if token is None:
-            break
-    return found[::-1]
 
 
 def _trend(figure: Figure, heads: list[SessionHead], measures: Iterable[MeasureRecord], words: Words) -> Trend:

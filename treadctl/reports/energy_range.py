@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from treadctl.core.sample import Direction, Facing
 from treadctl.prescription.energy import Span, Stretch, energy
 from treadctl.records.model import Session
-from treadctl.reports.figures import EnergyRange, finite
+from treadctl.reports.figures import EnergyRange, finite, goes_backward
 
 STEP_S: Final = 1.0
 LONGEST_STEP_S: Final = 2.0  # a hole in the samples is not walked
-BACKWARD: Final = frozenset({(Direction.REVERSE.value, Facing.CONSOLE.value), (Direction.FORWARD.value, Facing.REAR.value)})
 
 
 def energy_of(session: Session) -> EnergyRange:
@@ -26,7 +24,7 @@ def energy_of(session: Session) -> EnergyRange:
 
 
 def _stretches(session: Session) -> Iterator[Stretch]:
-    series, backward = session.series, (session.head.direction, session.head.facing) in BACKWARD
+    series, backward = session.series, goes_backward(session.head)
     last_s: float | None = None
     for index, at_s in enumerate(series.time_s):
         if last_s is None:

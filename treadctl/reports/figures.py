@@ -13,6 +13,7 @@ from babel.dates import format_date, get_date_format
 from babel.numbers import get_decimal_symbol
 
 from treadctl.core.units import KMH_PER_MPS, MPS_PER_MPH
+from treadctl.records.model import SessionHead
 from treadctl.reports.catalogue import DECIMAL, Catalogue
 
 UNKNOWN: Final = "–"
@@ -160,6 +161,11 @@ def gait_words(direction: str, facing: str) -> str:
     """The gait as a text of ours: backward where the belt runs in reverse under one who faces the console, or forward under one who faces the rear."""
     known = {("reverse", "console"): "backward", ("forward", "rear"): "backward", ("forward", "console"): "forward", ("reverse", "rear"): "forward"}
     return known.get((direction, facing), "unknown")
+
+
+def goes_backward(head: SessionHead) -> bool:
+    """Whether the session was walked backward."""
+    return gait_words(head.direction, head.facing) == "backward"
 
 
 def runs_at(direction: str, facing: str, peak_mps: float | None) -> bool | None:
