@@ -7,12 +7,12 @@ import re
 import pytest
 from console_rig import FACTS, PASSWORD, SYSTEM, Browser, walker
 
-from treadctl.console.settings import Units
 from treadctl.errors import TreadctlError
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role
 from treadctl.records.store import Records
 from treadctl.records.vault import Vault
+from treadctl.reports.figures import Units
 
 DOCTOR = Actor("physician", "physician")
 ENTERED = {"name": "Sample Two", "note": "", "mass_kg": "82,5", "age_years": "61", "own_speed": "4.5", "experience": "first", "usual_minutes": "40"}

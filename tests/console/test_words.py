@@ -14,7 +14,6 @@ from console_rig import PIN, SYSTEM, Browser, Machine, routes_of, walked, walker
 
 from treadctl.console import catalogues, words
 from treadctl.console.house import KEY
-from treadctl.console.settings import Units
 from treadctl.console.words import Words
 from treadctl.core.interlock import ROWS
 from treadctl.errors import TreadctlError
@@ -24,6 +23,7 @@ from treadctl.records.model import AnswerRecord, BlackBox, Measure, Outcome, Pla
 from treadctl.records.rows_in import write_sessions
 from treadctl.records.store import Records
 from treadctl.reports.catalogue import Catalogue
+from treadctl.reports.figures import Units
 
 DOCTOR = Actor("physician", "physician")
 TEXTS = catalogues.gathered()

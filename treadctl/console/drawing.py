@@ -10,7 +10,7 @@ from typing import Any, Final
 from treadctl.config.toml_lines import path_of
 from treadctl.console.drafts import Draft
 from treadctl.console.view import DIRECTIONS, FACINGS, _
-from treadctl.console.words import PER_MPS, Words
+from treadctl.console.words import Words
 from treadctl.core.limits import tighter
 from treadctl.core.ramp import stopping_distance_m, stopping_time_s
 from treadctl.core.sample import Direction
@@ -95,7 +95,7 @@ def plan_shown(draft: Draft, frame: MachineFrame, words: Words) -> dict[str, Any
     shown = picture(draft, frame)
     if shown is None:
         return None
-    per_mps = PER_MPS[words.units]
+    per_mps = words.units.speed(1.0)
     return {
         "t": [round(corner.at_s, 3) for corner in shown.corners],
         "speed": [round(corner.speed_mps * per_mps, 4) for corner in shown.corners],
@@ -151,7 +151,7 @@ def stop_words(draft: Draft, frame: MachineFrame, words: Words) -> str:
 
 def _lines(shown: Picture, words: Words) -> list[dict[str, Any]]:
     """Limits of machine and person for each direction of the belt that is used, and the speed from which a stop is longer than the deck."""
-    per_mps, say = PER_MPS[words.units], words.say
+    per_mps, say = words.units.speed(1.0), words.say
     used = {row.segment.direction for row in shown.rows if row.segment.speed_mps > 0.0}
     lines: list[dict[str, Any]] = []
     for direction in (d for d in Direction if d in used):

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from treadctl.config.toml_file import parse_toml
 from treadctl.console.prescribing import facts_text
-from treadctl.console.settings import Units
 from treadctl.console.view import _
-from treadctl.console.words import PER_MPS, Words
+from treadctl.console.words import Words
+from treadctl.core.units import mps_from_kmh
 from treadctl.errors import TreadctlError
 from treadctl.prescription.words import Experience
+from treadctl.reports.figures import Units
 
 NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 CAPS: Final = "caps"
@@ -115,14 +116,14 @@ def _kept(id_: str, value: float, units: Units) -> tuple[str, float]:
     stem = SPEEDS.get(id_)
     if stem is None:
         return id_, value
-    return (f"{stem}_kmh", value) if units is Units.KMH else (f"{stem}_mps", round(value / PER_MPS[units], 4))
+    return (f"{stem}_kmh", value) if units is Units.KMH else (f"{stem}_mps", round(value / units.speed(1.0), 4))
 
 
 def _speed_shown(table: Mapping[str, Any], stem: str, units: Units) -> str:
     mps, kmh = table.get(f"{stem}_mps"), table.get(f"{stem}_kmh")
     if isinstance(kmh, int | float):
-        return _shown(kmh if units is Units.KMH else round(kmh / 3.6 * PER_MPS[units], 2))
-    return _shown(round(mps * PER_MPS[units], 2)) if isinstance(mps, int | float) else ""
+        return _shown(kmh if units is Units.KMH else round(units.speed(mps_from_kmh(kmh)), 2))
+    return _shown(round(units.speed(mps), 2)) if isinstance(mps, int | float) else ""
 
 
 def _shown(value: object) -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from treadctl.console.problems import Problem
-from treadctl.console.settings import Units, zone_known
+from treadctl.console.settings import zone_known
 from treadctl.console.view import _
 from treadctl.console.words import languages
 from treadctl.records.audit import Actor
+from treadctl.reports.figures import Units
 
 if TYPE_CHECKING:
     from treadctl.console.context import Context

@@ -19,7 +19,6 @@ from treadctl.console.problems import Problem, problem_of
 from treadctl.console.rights import Command, whenever
 from treadctl.console.view import QUESTIONS, _, live
 from treadctl.console.visiting import checked, visitor
-from treadctl.console.words import PER_MPS
 from treadctl.core.messages import RequestKind
 from treadctl.core.prompts import Answer, PromptKind
 from treadctl.errors import TreadctlError
@@ -132,7 +131,7 @@ async def series(context: Ctx, who: Whom) -> dict[str, Any]:
     times_s, speeds_mps = await _plan(context, snapshot.program.profile_sha256) if snapshot is not None and snapshot.program is not None else ([], [])
     track = context.link.track[::TRACK_STEP]
     return {
-        "per_mps": PER_MPS[context.words.units], "unit": context.words.units.value, "band_mps": BAND_MPS,
+        "per_mps": context.words.units.speed(1.0), "unit": context.words.units.value, "band_mps": BAND_MPS,
         "plan": {"t": times_s, "mps": speeds_mps}, "past": {"t": [t for t, _mps in track], "mps": [mps for _t, mps in track]},
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ from treadctl.console.view import _
 from treadctl.console.visiting import visitor
 from treadctl.records.model import OverrideRecord, Session
 from treadctl.reports import making
-from treadctl.reports.figures import Setting, Units
+from treadctl.reports.figures import Setting
 from treadctl.reports.work import State
 from treadctl.reports.worker import Result
 
@@ -132,4 +132,4 @@ def _file(result: Result, name: str, media_type: str) -> Response:
 
 def _setting(context: Context) -> Setting:
     words = context.words
-    return Setting(context.now(), words.zone, Units(words.units.value), words.catalogue, words.language)
+    return Setting(context.now(), words.zone, words.units, words.catalogue, words.language)

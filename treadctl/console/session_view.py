@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from treadctl.console.plan_band import Planned, planned, thinned, window
 from treadctl.console.view import _
-from treadctl.console.words import NONE, PER_MPS, Words
+from treadctl.console.words import NONE, Words
 from treadctl.core.prompts import PromptKind
 from treadctl.records.model import AnswerRecord, PlannedStretch, Series, Session, SessionEvent, StopRecord
 
@@ -90,12 +90,12 @@ def drawing_of(session: Session, words: Words) -> Drawing:
         for stop in session.stops
     ]
     marks = [_mark(event, words) for event in session.events if event.kind in MARKED]
-    digits = 2 if PER_MPS[words.units] < 2.0 else 1
+    digits = words.units.digits
     return Drawing(unit=words.units.value, digits=digits, whole=_track(session.series, plan, thinned(session.series), words), marks=marks, stops=stops)
 
 
 def _track(series: Series, plan: Planned, samples: Sequence[int], words: Words) -> Track:
-    per = PER_MPS[words.units]
+    per = words.units.speed(1.0)
     bands = [plan.band(index) for index in samples]
     return Track(
         t=[round(series.time_s[index], 2) for index in samples],

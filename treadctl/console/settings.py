@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from treadctl.config.problems import Strict, complaint, validate
 from treadctl.config.toml_file import read_toml
 from treadctl.ipc.messages import DEFAULT_SOCKET
+from treadctl.reports.figures import Units
 
 DEFAULT_PATH: Final = Path("/etc/treadctl/console.toml")
 DEFAULT_DATABASE: Final = "sqlite:////var/lib/treadctl-records/records.db"
@@ -26,14 +27,6 @@ def zone_known(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-class Units(StrEnum):
-    """How speeds are shown."""
-
-    KMH = "km/h"
-    MPS = "m/s"
-    MPH = "mph"
 
 
 class Door(StrEnum):

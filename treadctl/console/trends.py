@@ -14,7 +14,7 @@ from treadctl.console.desk import Ctx, Whom
 from treadctl.console.knowing import heads_of
 from treadctl.console.rights import Command
 from treadctl.console.view import _
-from treadctl.console.words import PER_MPS, Words
+from treadctl.console.words import Words
 from treadctl.records.model import Measure, MeasureRecord, SessionHead
 from treadctl.reports.figures import goes_backward
 
@@ -83,7 +83,7 @@ def value_of(figure: Figure, head: SessionHead, words: Words) -> float | None:
     values = [getattr(head.summary, field) for field in figure.fields]
     if not values or any(value is None for value in values):
         return None
-    return float(sum(values)) * (PER_MPS[words.units] if figure.id == "peak" else figure.scale)
+    return float(sum(values)) * (words.units.speed(1.0) if figure.id == "peak" else figure.scale)
 
 
 @ROUTES.get("/api/v1/people/{person_id}/trends")

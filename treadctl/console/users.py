@@ -15,12 +15,12 @@ from treadctl.console.context import Context, context_of
 from treadctl.console.pages import page
 from treadctl.console.problems import Problem, problem_from
 from treadctl.console.rights import Command
-from treadctl.console.settings import Units
 from treadctl.console.view import _
 from treadctl.console.visiting import SESSIONS, checked, drop_cookie, visitor
 from treadctl.console.words import languages
 from treadctl.errors import TreadctlError
 from treadctl.records.model import Role
+from treadctl.reports.figures import Units
 
 ROUTES: Final = APIRouter(include_in_schema=False)
 ROLES: Final = {

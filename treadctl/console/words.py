@@ -19,12 +19,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_decimal_symbol
 
-from treadctl.console.settings import Units
 from treadctl.errors import TreadctlError
 from treadctl.reports.catalogue import Catalogue
+from treadctl.reports.figures import Units
 
 FOLDER: Final = Path(__file__).parent / "locale"
-PER_MPS: Final = {Units.KMH: 3.6, Units.MPS: 1.0, Units.MPH: 3.6 / 1.609344}
 NONE: Final = "–"
 MADE: Final = "made of parts"  # marks in a catalogue the patterns of sentences that the program puts together
 
@@ -99,7 +98,7 @@ class Words:
 
     def bare_speed(self, mps: float | None) -> str:
         """Without its unit."""
-        return self.number(None if mps is None else mps * PER_MPS[self.units], 2 if self.units is Units.MPS else 1)
+        return self.number(None if mps is None else self.units.speed(mps), self.units.digits)
 
     def clock(self, seconds: float | None) -> str:
         """Minutes and seconds."""
