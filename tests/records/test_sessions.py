@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from treadctl.records.armings import find_arming
 from treadctl.records.database import Database
 from treadctl.records.model import Outcome, ProofTest, SessionEvent, Summary, Week
-from treadctl.records.rows_in import read_cursor, write_cursor, write_proof_tests, write_sessions
+from treadctl.records.rows_in import move_cursor, read_cursor, write_proof_tests, write_sessions
 from treadctl.records.schema import SESSION_DETAILS, SESSIONS
 from treadctl.records.sessions import Filter
 from treadctl.records.store import Records
@@ -79,11 +79,11 @@ async def test_sessions_and_the_place_in_the_journal_are_there_together_or_not_a
     async with database.write() as connection:
         assert await read_cursor(connection, "lab") is None
         await write_sessions(connection, [a_session("s1")])
-        await write_cursor(connection, "lab", {"segment": "000001", "offset": 17}, NOON)
+        assert await move_cursor(connection, "lab", None, {"segment": "000001", "offset": 17}, NOON)
     with pytest.raises(KeyError):
         async with database.write() as connection:
             await write_sessions(connection, [a_session("s2")])
-            await write_cursor(connection, "lab", {"segment": "000002", "offset": 0}, NOON)
+            assert await move_cursor(connection, "lab", {"segment": "000001", "offset": 17}, {"segment": "000002", "offset": 0}, NOON)
             raise KeyError
     assert await ids(records) == ["s1"]
     async with database.read() as connection:

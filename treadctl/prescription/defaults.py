@@ -37,8 +37,7 @@ BREAK_DAYS: Final = 28  # unverified: our default
 # Age, heart and effort
 OLDER_FROM_YEARS: Final = 65  # unverified: our default
 SCREENING_DAYS: Final = 183  # unverified: our default, half a year
-FORWARD_HEART_SHARE: Final = 0.85  # unverified: a usual end of a test forward
-BACKWARD_HEART_SHARE: Final = 0.75  # derived: ten points lower, as a grip on the rail makes the heart rate read 10 to 15 % low (Berling 2006)
+BACKWARD_HEART_SHARE: Final = 0.75  # derived: ten below 85 % forward (unverified): a grip on the rail makes heart rate read 10 to 15 % low (Berling 2006)
 BETA_BLOCKER_RPE: Final = 15.0  # unverified: Borg 6-20, where staff would stop
 HARD_RPE: Final = 15.0  # unverified: Borg 6-20, no step up from here
 

@@ -69,7 +69,6 @@ class Hit:
 
 
 Found = tuple[Hit, ...]
-YES: Final[Found] = (Hit(),)
 NO: Final[Found] = ()
 
 

@@ -61,12 +61,6 @@ async def cursor_moved_at(connection: AsyncConnection, journal: str) -> datetime
     return (await connection.execute(select(IMPORT_CURSOR.c.at).where(IMPORT_CURSOR.c.journal == journal))).scalar_one_or_none()
 
 
-async def write_cursor(connection: AsyncConnection, journal: str, position: object, at: datetime) -> None:
-    """Note the importer's place, any value that JSON knows."""
-    made = insert_into(connection, IMPORT_CURSOR).values(journal=journal, position=position, at=at)
-    await connection.execute(made.on_conflict_do_update(index_elements=["journal"], set_={"position": made.excluded.position, "at": made.excluded.at}))
-
-
 async def move_cursor(connection: AsyncConnection, journal: str, before: object, position: object, at: datetime) -> bool:
     """Move the importer's place on from `before`, None = the beginning. False, and nothing is moved, where it stands elsewhere.
 
