@@ -15,7 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import Rig, Spec, bench_file
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
+
+    from browsing import House
+    from treadctl.testing.console_stand import Stand
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,6 +101,23 @@ def browser() -> Iterator[Browser]:
 
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def stand(house: House) -> Stand:
+    """The module's house with its machine ready: reset, proven, the person on the belt."""
+    from browsing import make_ready  # noqa: PLC0415 - as above
+
+    make_ready(house.stand)
+    return house.stand
+
+
+@pytest.fixture
+def page(house: House, stand: Stand) -> Iterator[Page]:
+    """A page of the kiosk before that machine."""
+    del stand
+    with house.kiosk() as page:
+        yield page
 
 
 FAILED = pytest.StashKey[bool]()

@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browsing import House, make_ready, rests, speed, walk
+from browsing import House, rests, speed, walk
 from console_look import AXE, Seen, look
 from console_people import Someone, filled
 from harness import bench_file
@@ -26,19 +26,6 @@ LEFT_ALONE, ON_THEIR_WAY = Someone(1), Someone(2)
 def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with console_stand(bench_file("altivar-rtu"), tmp_path_factory.mktemp("away"), prepare=filled((LEFT_ALONE, ON_THEIR_WAY))) as stand:
         yield House(browser, stand)
-
-
-@pytest.fixture
-def stand(house: House) -> Stand:
-    make_ready(house.stand)
-    return house.stand
-
-
-@pytest.fixture
-def page(house: House, stand: Stand) -> Iterator[Page]:
-    del stand
-    with house.kiosk() as page:
-        yield page
 
 
 def test_a_daemon_that_is_gone_is_said_at_once_and_the_belt_stops_without_it(stand: Stand, page: Page) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browsing import House, ask, choose, count_touches, daemon_state, make_ready, refused_start, rests, speed, stays_at_rest, touches, walk
+from browsing import House, ask, choose, count_touches, daemon_state, refused_start, rests, speed, stays_at_rest, touches, walk
 from console_people import Someone, filled
 from harness import bench_file, paused, ramped
 from treadctl.records.model import Role
@@ -24,19 +24,6 @@ def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     people = (KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED)
     with console_stand(bench_file("altivar-rtu"), tmp_path_factory.mktemp("walk"), prepare=filled(people)) as stand:
         yield House(browser, stand)
-
-
-@pytest.fixture
-def stand(house: House) -> Stand:
-    make_ready(house.stand)
-    return house.stand
-
-
-@pytest.fixture
-def page(house: House, stand: Stand) -> Iterator[Page]:
-    del stand
-    with house.kiosk() as page:
-        yield page
 
 
 def test_a_known_person_walks_after_five_touches(stand: Stand, page: Page) -> None:
