@@ -180,6 +180,13 @@ async def test_each_file_that_is_offered_is_made(desk: Browser, records: Records
 # --- trends --------------------------------------------------------------------------------------------------------------
 
 
+async def test_trends_are_drawn_in_the_zone_the_clinic_chose_last(desk: Browser, records: Records) -> None:
+    person, _ = await walker(records)
+    await records.settings.put(Actor("administrator", "administrator"), "house", {"zone": "Europe/Berlin"})
+    await desk.sign_on(Role.VIEWER)
+    assert (await desk.ask(f"/api/v1/people/{person.id}/trends", method="GET"))["zone"] == "Europe/Berlin"
+
+
 async def test_trends_hold_each_figure_of_the_backward_sessions_and_the_measures(desk: Browser, records: Records) -> None:
     person, _ = await walker(records)
     forward = walked(person.id, 1, peak_mps=3.0)

@@ -95,7 +95,7 @@ async def trends(person_id: str, context: Ctx, who: Whom) -> Trends:
     measures = await context.records.measures.of(person_id)
     words = context.words
     figures = [_trend(figure, heads, measures, words) for figure in FIGURES]
-    return Trends(language=words.language.replace("_", "-"), zone=context.settings.zone, figures=figures, sessions=len(heads))
+    return Trends(language=words.language.replace("_", "-"), zone=words.zone.key, figures=figures, sessions=len(heads))
 
 
 def _trend(figure: Figure, heads: list[SessionHead], measures: Iterable[MeasureRecord], words: Words) -> Trend:
