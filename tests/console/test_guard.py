@@ -7,18 +7,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from console_rig import Clock
 
 from treadctl.console.guard import BURST, MAX_BODY, RATE_PER_S, Guard, Message, Rates, Receive, Scope, Send
 
 ORIGIN = {"Origin": "http://127.0.0.1:8480"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from console_rig import Clock
 
 from treadctl.console.holds import LONGEST_S, PAUSE_S, Holds
 from treadctl.console.problems import Problem
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    clock = Clock()
+    clock.now_s = 0.0
+    return clock
 
 
 @pytest.fixture
