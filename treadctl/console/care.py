@@ -176,10 +176,10 @@ async def _overrides(
     request: Request, context: Context, who: Visitor, person_id: str, given: dict[str, str], message: tuple[str, str] | None = None, status: int = 200
 ) -> Response:
     person = await person_of_desk(context, person_id)
-    records = await context.records.overrides.of(person_id)
+    records, rules = await context.records.overrides.of(person_id), rules_for(context, who.role)
     return page(
-        request, "overrides.html", who=who, status=status, message=message, person=person, records=records[::-1], rules=rules_for(context, who.role),
-        given={"rule": "", "reason": "", **given}, sentences={rule["id"]: rule["sentences"] for rule in rules_for(context, who.role)},
+        request, "overrides.html", who=who, status=status, message=message, person=person, records=records[::-1], rules=rules,
+        given={"rule": "", "reason": "", **given}, sentences={rule["id"]: rule["sentences"] for rule in rules},
     )  # fmt: skip
 
 
