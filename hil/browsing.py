@@ -115,7 +115,7 @@ class House:
         return self.stand.doors.kiosk_url if door is Door.KIOSK else self.stand.doors.desk_url
 
     @contextmanager
-    def before(self, door: Door, role: Role | None, paired: bool, size: str = "kiosk", **options: Any) -> Iterator[Page]:  # noqa: ANN401
+    def before(self, door: Door, role: Role | None, paired: bool, size: str = "kiosk", **options: Any) -> Iterator[Page]:  # noqa: ANN401 - what Playwright takes
         """Somebody of this role before this door; at the machine the attendant, or nobody, or nobody at a screen that is not paired."""
         if role is None and not (paired and door is Door.KIOSK):
             with visit(self.browser, size, **options) as page:
