@@ -297,7 +297,8 @@ def refused_start(stand: Stand) -> str:
     """What the daemon answers to a held start button, asked as the attendant at the machine."""
     try:
         with Client(stand.socket, "hil", timeout_s=5.0) as client:
-            client.request(RequestKind.START_HOLD, who="bench attendant")
+            program = client.snapshot().program
+            client.request(RequestKind.START_HOLD, who="bench attendant", arming=program.arming if program is not None else "")
     except TreadctlError as error:
         return str(error)
     pytest.fail("the daemon granted a start")

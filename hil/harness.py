@@ -66,6 +66,7 @@ class Rig:
         self.spent = False  # True: not to be used by another test
         self.cut_short = False  # the daemon was killed: its journal may end in the middle of a batch
         self.journal_lost = False  # the test took the journal away
+        self.arming = ""  # the request that armed last
         self._without_row = without_row
         self._stack = ExitStack()
         self.run_dir = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-")))
@@ -307,12 +308,14 @@ class Rig:
         wait_for(lambda: self.client.snapshot().at_s > since_s + RELEASED_S, 5.0, "the start button released")
 
     def request(self, kind: RequestKind, **args: Any) -> Accepted:  # noqa: ANN401 - see Client.request
-        """Ask as the attendant at the machine. Raises RefusedError."""
+        """Ask as the attendant at the machine; a held start names what was armed last. Raises RefusedError."""
+        if kind is RequestKind.START_HOLD:
+            args = {"arming": self.arming, **args}
         return self.client.request(kind, who="bench attendant", **args)
 
     def arm(self, what: Program = WALK, person: Person = PERSON, checklist: Checklist = CHECKLIST) -> None:
         """Load a program."""
-        self.request(RequestKind.ARM, arm=ArmArgs(person, checklist, program=what))
+        self.arming = self.request(RequestKind.ARM, arm=ArmArgs(person, checklist, program=what)).id
 
     def start(self) -> None:
         """Hold the start button until the session moves."""

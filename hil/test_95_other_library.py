@@ -228,9 +228,9 @@ def prove_and_reset(client: Client, peer: Peer) -> None:
 
 def start(client: Client) -> None:
     arm = ArmArgs(Person(75.0), Checklist("attendant", cord_clipped=True, clear_zone=True, shoes=True), program=WALK)
-    client.request(RequestKind.ARM, who="attendant", arm=arm)
+    arming = client.request(RequestKind.ARM, who="attendant", arm=arm).id
     wait_for(lambda: not client.snapshot().start_blockers, 8.0, "a clear start")
-    wait_for(lambda: client.request(RequestKind.START_HOLD, who="attendant").state != "armed", 5.0, "the start", every_s=0.1)
+    wait_for(lambda: client.request(RequestKind.START_HOLD, who="attendant", arming=arming).state != "armed", 5.0, "the start", every_s=0.1)
 
 
 def test_a_session_runs_on_another_modbus_library_and_the_cord_stops_it_by_the_quick_stop_word(peer: Peer, tmp_path: Path) -> None:

@@ -137,10 +137,13 @@ class Rig:
             self.tick()
         return self.last
 
-    def ask(self, kind: RequestKind, origin: Origin = Origin.LOCAL, arm: ArmOrder | None = None, answer: Answer | None = None, ttl_s: float = 2.0) -> str:
+    def ask(
+        self, kind: RequestKind, origin: Origin = Origin.LOCAL, arm: ArmOrder | None = None, answer: Answer | None = None, ttl_s: float = 2.0,
+        arming: str | None = None,
+    ) -> str:  # fmt: skip
         self.counter += 1
         name = f"r{self.counter}"
-        self.requests.append(Request(kind, name, "clinician", origin, self.now_s + ttl_s, arm, answer))
+        self.requests.append(Request(kind, name, "clinician", origin, self.now_s + ttl_s, arm, answer, self.state.walk.arming if arming is None else arming))
         return name
 
     def asked(self, kind: RequestKind, **how: object) -> tuple[bool, tuple[str, ...]]:

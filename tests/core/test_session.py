@@ -132,6 +132,56 @@ def test_start_is_refused_without_the_attendants_checklist(rig: Rig) -> None:
     assert not rig.asked(RequestKind.START_HOLD)[0]
 
 
+@pytest.mark.parametrize("named", ["", "r1", "another"])
+def test_a_start_that_names_another_program_starts_nothing(rig: Rig, named: str) -> None:
+    rig.prove_and_reset()
+    rig.arm()
+    assert rig.state.walk.arming not in {"", named}
+    for _ in range(15):
+        granted, reasons = rig.asked(RequestKind.START_HOLD, arming=named)
+        assert (granted, reasons) == (False, ("The machine holds another program than the one to be started.",))
+        rig.run(0.1 - rig.dt_s)
+    assert rig.last.session is SessionState.ARMED
+
+
+def test_naming_another_program_amid_a_hold_begins_it_anew(rig: Rig) -> None:
+    rig.prove_and_reset()
+    rig.arm()
+    rig.hold_start(0.9)
+    rig.asked(RequestKind.START_HOLD, arming="another")
+    rig.hold_start(0.9)
+    assert rig.last.session is SessionState.ARMED
+    rig.hold_start(0.3)
+    assert rig.last.session in MOVING
+
+
+def test_who_names_another_program_is_not_told_that_theirs_has_started(rig: Rig) -> None:
+    rig.start()
+    assert rig.last.session in MOVING
+    assert rig.asked(RequestKind.START_HOLD)[0]
+    assert not rig.asked(RequestKind.START_HOLD, arming="another")[0]
+
+
+def test_what_was_armed_too_long_ago_is_put_away_and_can_be_armed_anew() -> None:
+    rig = Rig(make_setup(arm_valid_s=5.0))
+    rig.prove_and_reset()
+    rig.arm()
+    rig.run(4.9)
+    assert rig.last.session is SessionState.ARMED
+    rig.run(0.2)
+    assert rig.last.session is SessionState.IDLE
+    assert rig.state.walk.arm is None
+    rig.hold_start(1.5)
+    assert rig.last.session is SessionState.IDLE
+    assert rig.asked(RequestKind.START_HOLD) == (False, ("No program is armed.",))
+    assert rig.arm() == (True, ())
+    rig.run(3.0)
+    rig.hold_start()
+    assert rig.last.session in MOVING
+    rig.run(3.0)
+    assert rig.last.session in MOVING  # only what waits grows old
+
+
 def test_a_preflight_objection_blocks_the_start(rig: Rig) -> None:
     rig.prove_and_reset()
     rig.asked(RequestKind.ARM, arm=ArmOrder(WALK, PERSON, LIMITS, CHECKED, preflight=("Ask the physician first.",)))

@@ -179,13 +179,3 @@ def test_a_text_that_is_not_right_is_refused_with_its_place(person: str, profile
     counter.arm(prescribed(person, profile=profile))
     assert counter.asked == []
     assert place in counter.refused[0][0]
-
-
-def test_the_request_that_armed_an_order_is_known_by_the_order_itself(tmp_path: Path) -> None:
-    counter = Counter()
-    counter.arm(ArmArgs(Person(60.0), CHECKED, profile_path=WALK, person_path=person_file(tmp_path)))
-    order = counter.asked[0].arm
-    assert order is not None
-    assert counter.desk.arming(order) == "a" * 32
-    assert counter.desk.arming(replace(order)) == ""
-    assert counter.desk.arming(None) == ""

@@ -175,7 +175,8 @@ class Stand:
         async def ask() -> None:
             while self.control.state.session is not wanted:
                 order = ARM if kind is RequestKind.ARM else None
-                self.control.ask(Request(kind, f"{kind.value}", "bench", Origin.LOCAL, time.monotonic() + 1.0, order))
+                arming = self.control.state.walk.arming
+                self.control.ask(Request(kind, f"{kind.value}", "bench", Origin.LOCAL, time.monotonic() + 1.0, order, arming=arming))
                 await asyncio.sleep(0.1)
 
         try:

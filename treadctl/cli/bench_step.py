@@ -60,7 +60,7 @@ def _running(waist: bool) -> tuple[State, float]:
         asks: tuple[Request, ...] = ()
         if number > 80 and wanted and state.session is not wanted[0][1]:
             kind = wanted[0][0]
-            asks = (Request(kind, "bench", "bench", Origin.LOCAL, now_s + 1.0, ARM if kind is RequestKind.ARM else None),)
+            asks = (Request(kind, "bench", "bench", Origin.LOCAL, now_s + 1.0, ARM if kind is RequestKind.ARM else None, arming=state.walk.arming),)
         state, _ = step(state, Inputs(_sample(state, cord), asks), now_s)
         if wanted and state.session is wanted[0][1]:
             wanted.pop(0)

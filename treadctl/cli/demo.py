@@ -166,8 +166,8 @@ def _prepare(belt: SimulatedBelt, client: Client, story: Story) -> None:
     belt.runner("hands_on")
     wait_for(lambda: _reset(client), 5.0, "the reset")
     checklist = Checklist("demo attendant", cord_clipped=True, clear_zone=True, shoes=True)
-    client.request(RequestKind.ARM, who="demo attendant", arm=ArmArgs(Person(MASS_KG), checklist, program=story.program))
-    wait_for(lambda: _started(client), 20.0, "the start", 0.1)
+    arming = client.request(RequestKind.ARM, who="demo attendant", arm=ArmArgs(Person(MASS_KG), checklist, program=story.program)).id
+    wait_for(lambda: _started(client, arming), 20.0, "the start", 0.1)
     story.started_s = time.monotonic()
 
 
@@ -175,10 +175,10 @@ def _contact(client: Client, name: str) -> bool | float | None:
     return next((channel.value for channel in client.snapshot().channels if channel.id == name), None)
 
 
-def _started(client: Client) -> bool:
+def _started(client: Client, arming: str) -> bool:
     """One renewal of the start button; a refusal (a hand off the rail for a moment) means pressing on."""
     try:
-        return client.request(RequestKind.START_HOLD, who="demo attendant").state != "armed"
+        return client.request(RequestKind.START_HOLD, who="demo attendant", arming=arming).state != "armed"
     except RefusedError:
         return False
 

@@ -95,8 +95,12 @@ def start(
     if hold_seconds is None and not sys.stdin.isatty():
         raise TreadctlError("bad_value", "--hold-seconds", "without a terminal there is no key to hold")
     with open_client(socket) as client:
+        program = client.snapshot().program
+        if program is not None and not as_json:
+            print(f"Armed: {program.name}, {program.duration_s / 60.0:.0f} min.", file=sys.stderr)
+        ask = _renewal(client, program.arming if program is not None else "")
         try:
-            state = _hold_for(client, hold_seconds) if hold_seconds is not None else _hold_key(client)
+            state = _hold_for(hold_seconds, ask) if hold_seconds is not None else _hold_key(ask)
         except RefusedError as error:
             _verdict(RequestKind.START_HOLD, error.state, error.reasons, as_json)
             raise typer.Exit(REFUSED) from None
@@ -105,11 +109,14 @@ def start(
     raise typer.Exit(OK if state else REFUSED)
 
 
-def _renewal(client: Client) -> str:
-    return client.request(RequestKind.START_HOLD, ttl_s=START_TTL_S).state
+def _renewal(client: Client, arming: str) -> Callable[[], str]:
+    def ask() -> str:
+        return client.request(RequestKind.START_HOLD, ttl_s=START_TTL_S, arming=arming).state
+
+    return ask
 
 
-def _hold_for(client: Client, hold_s: float) -> str | None:
+def _hold_for(hold_s: float, ask: Callable[[], str]) -> str | None:
     began_s = time.monotonic()
     rounds = 0
 
@@ -119,21 +126,15 @@ def _hold_for(client: Client, hold_s: float) -> str | None:
         rounds += 1
         return time.monotonic() - began_s <= hold_s
 
-    def ask() -> str:
-        return _renewal(client)
-
     return renew_while(held, ask)
 
 
-def _hold_key(client: Client) -> str | None:
+def _hold_key(ask: Callable[[], str]) -> str | None:
     print("Hold the SPACE bar to start; let go to stop asking; q leaves. The pull cord and `treadctl stop` stop the belt.", file=sys.stderr)
     with keyboard(time.monotonic) as keys:
 
         def held() -> bool:
             return keys.poll(RENEW_S) and not keys.quit
-
-        def ask() -> str:
-            return _renewal(client)
 
         while not keys.quit and not keys.poll(RENEW_S):
             continue

@@ -230,6 +230,7 @@ async def renew_hold(hold: str, body: Renewal, request: Request, context: Ctx, w
     """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
     context.demand(who, Command.START_HOLD)
     require_timely(context, request)
-    require_armed(context, context.holds.renew(hold, who.token, body.n))
-    taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25)
+    arming = context.holds.renew(hold, who.token, body.n)
+    require_armed(context, arming)
+    taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25, arming=arming)
     return {"started": taken.state != "armed", "state": taken.state}

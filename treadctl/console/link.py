@@ -106,6 +106,7 @@ class DaemonLink:
         ttl_s: float = 1.0,
         arm: ArmArgs | None = None,
         answer: Answer | None = None,
+        arming: str = "",
         request_id: str | None = None,
     ) -> Accepted:
         """Ask for something on behalf of `who`. Raises RefusedError with the daemon's reasons, TreadctlError(no_daemon) when it is away."""
@@ -114,7 +115,7 @@ class DaemonLink:
             raise TreadctlError("no_daemon", "console", self._moment.detail)
         try:
             async with asyncio.timeout(ARM_ANSWER_S if kind is RequestKind.ARM else ANSWER_S):
-                return await client.request(kind, who=who, origin=self._origin, ttl_s=ttl_s, arm=arm, answer=answer, request_id=request_id)
+                return await client.request(kind, who=who, origin=self._origin, ttl_s=ttl_s, arm=arm, answer=answer, arming=arming, request_id=request_id)
         except TimeoutError:  # whoever else is on the shared connection keeps it
             raise TreadctlError("no_daemon", "console", "it did not answer in time") from None
 

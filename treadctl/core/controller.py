@@ -124,7 +124,10 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     )  # fmt: skip
     causes = evaluate(state.causes, view, engaged, now)
     action = verdict(causes)
-    session = _judge(state.session, action, asked, motion.settled)
+    expired = not (now - walk.armed_at_s <= setup.arm_valid_s)
+    session = _judge(state.session, action, asked, motion.settled, expired)
+    if session is SessionState.IDLE and state.session is SessionState.ARMED:
+        walk = walk.put_away()
 
     granted = serve(session, walk, causes, motion, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
@@ -212,11 +215,11 @@ def _hands(state: State) -> Hands:
     return segment.hands if segment is not None and state.session in MOVING and state.expected_mps > 0.05 else Hands.FREE
 
 
-def _judge(session: SessionState, action: Action, asked: Asked, settled: bool) -> SessionState:
-    """The session after the interlock's verdict."""
+def _judge(session: SessionState, action: Action, asked: Asked, settled: bool, expired: bool) -> SessionState:
+    """The session after the interlock's verdict; what was armed too long ago is put away."""
     if action >= Action.SS1:
         return follow(session, Event.TRIP)
-    if action is Action.SS2 or (asked.any_stop and session is SessionState.ARMED):
+    if action is Action.SS2 or ((asked.any_stop or expired) and session is SessionState.ARMED):
         session = follow(session, Event.STOP)
     if session is SessionState.STOPPING and settled:
         session = follow(session, Event.STANDSTILL)

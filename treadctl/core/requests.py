@@ -31,6 +31,8 @@ class Walk:
     """The run as armed: how far the program is, what is asked and answered, and the start button."""
 
     arm: ArmOrder | None = None
+    arming: str = ""  # the id of the request that armed it
+    armed_at_s: float = 0.0
     limits: Limits | None = None
     segment: int = 0
     elapsed_s: float = 0.0
@@ -59,6 +61,10 @@ class Walk:
         segment = self.current
         return BLOCK_EVENTS[segment.block] if segment is not None else Event.COOL_DOWN
 
+    def put_away(self) -> Walk:
+        """No run; a start button that is still pressed stays known."""
+        return Walk(pressed_last_s=self.pressed_last_s)
+
     def at(self, elapsed_s: float, moving_s: float) -> Walk:
         """The run at another program time: a new segment brings its prompts, past the end it is finished."""
         if self.arm is None:
@@ -70,8 +76,9 @@ class Walk:
         if index != self.segment:
             prompts += tuple(p for p in self.arm.program.segments[index].prompts if p not in prompts)
         return Walk(
-            self.arm, self.limits, index, elapsed_s, moving_s, False, self.held, prompts, self.answers, self.pressed_since_s, self.pressed_last_s
-        )
+            self.arm, self.arming, self.armed_at_s, self.limits, index, elapsed_s, moving_s, False, self.held, prompts, self.answers,
+            self.pressed_since_s, self.pressed_last_s,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,8 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
             return (f"Segment {number} ({segment.label}) is beyond the limits of the machine or the person.",)
         if not (0.0 <= segment.grade_percent <= limits.max_grade_percent):
             return (f"Segment {number} ({segment.label}) asks for a grade this machine or person may not have.",)
-    desk.walk = Walk(order, limits, prompts=order.program.segments[0].prompts, pressed_last_s=desk.walk.pressed_last_s)
+    first = order.program.segments[0]
+    desk.walk = Walk(order, request.request_id, desk.now_s, limits, prompts=first.prompts, pressed_last_s=desk.walk.pressed_last_s)
     desk.session = follow(desk.session, Event.ARM)
     return ()
 
@@ -196,10 +204,13 @@ def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
     now, last_s = desk.now_s, desk.walk.pressed_last_s
     pressed_anew = not (now - last_s <= HOLD_GAP_S)
     walk = desk.walk = replace(desk.walk, pressed_last_s=now)
+    if desk.session is not SessionState.ARMED and desk.session not in MOVING:
+        return ("No program is armed.",)
+    if request.arming != walk.arming:
+        desk.walk = replace(walk, pressed_since_s=None)
+        return ("The machine holds another program than the one to be started.",)
     if desk.session in MOVING:
         return ()  # the button is still held a moment after the start
-    if desk.session is not SessionState.ARMED:
-        return ("No program is armed.",)
     if not (walk.released or pressed_anew):
         return ("Release the start button first.",)
     reasons = start_blockers(walk, desk.causes, desk.motion.stands, desk.view.setup, desk.view.sample)
@@ -240,7 +251,7 @@ def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
     if left:
         return tuple(ROWS[c.row].sentence + " " + ROWS[c.row].remedy for c in left)
     desk.session = follow(desk.session, Event.RESET)
-    desk.walk = Walk(pressed_last_s=desk.walk.pressed_last_s)
+    desk.walk = desk.walk.put_away()
     desk.reset = True
     return ()
 
@@ -262,7 +273,7 @@ def _disarm(desk: _Desk, request: Request) -> tuple[str, ...]:
     if latched:  # put away unseen, it would block the next session and could no longer be reset
         return (*latched, "Reset first.")
     desk.session = follow(desk.session, Event.DISARM)
-    desk.walk = Walk(pressed_last_s=desk.walk.pressed_last_s)
+    desk.walk = desk.walk.put_away()
     return ()
 
 

@@ -26,6 +26,7 @@ class Setup:
     Ages: safety channels at most 100 ms. `stop_confirm_limit_s` leaves one tick, and 15 ms for the output and its
     relay, so that the enable is off within 150 ms of the verdict.
     A proof test counts for `proof_valid_s`: half a day, so that it is done anew each working day (our choice; the rule is "today", and the core has no date).
+    What was armed `arm_valid_s` ago is put away: the checklist is of a person who stands there now (a quarter of an hour; our choice).
     `stop_reaction_s` is the longest command-to-motion delay seen on a laboratory belt (0.355 s, measured) rounded up.
     """
 
@@ -42,6 +43,7 @@ class Setup:
     stop_reaction_s: float = 0.4
     standstill_mps: float = 0.03
     start_hold_s: float = 1.0
+    arm_valid_s: float = 900.0
     detectors: DetectorThresholds = DetectorThresholds()
     trunk_tuning: TrunkTuning | None = None  # where a waist sensor is fitted
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +21,6 @@ from treadctl.prescription.prepare import prepare
 from treadctl.prescription.profile import Profile, load_profile, profile_of
 
 FILE_BYTES = 256 * 1024
-KEPT_ORDERS = 16
 AT_REST = frozenset({SessionState.IDLE, SessionState.ENDED})
 
 
@@ -46,7 +44,6 @@ class Desk:
         self._ask = ask
         self._refuse = refuse
         self._today = today
-        self._orders: deque[tuple[str, ArmOrder]] = deque(maxlen=KEPT_ORDERS)
 
     def take(self, received: ReceivedRequest) -> None:
         """Hand one request on. A stop goes first and straight through."""
@@ -57,16 +54,11 @@ class Desk:
                 return
             try:
                 arm = self._order(received.arm)
-                self._orders.append((received.id, arm))
             except TreadctlError as error:
                 self._refuse(received.id, (str(error),))
                 return
         who = received.who or f"uid {received.peer.uid}"
-        self._ask(Request(received.kind, received.id, who, received.origin, received.expires_s, arm, received.answer))
-
-    def arming(self, order: ArmOrder | None) -> str:
-        """The id of the request that this very order came with; empty where it is none of the last ones."""
-        return next((request_id for request_id, kept in self._orders if kept is order), "")
+        self._ask(Request(received.kind, received.id, who, received.origin, received.expires_s, arm, received.answer, received.arming))
 
     def _order(self, args: ArmArgs) -> ArmOrder:
         frame = frame_of(self._config)

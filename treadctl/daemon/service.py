@@ -149,5 +149,4 @@ class Service:
         links = {"drive": self._machine.drive.stats(), **{name: source.stats() for name, source in self._machine.sources}}
         journal = JournalView(self._journal.healthy, self._journal.durable_steps)
         loop = self._loop
-        arming = self._desk.arming(loop.state.walk.arm)
-        return snapshot(loop.state, loop.sample(), self._announcer.session_since_s, loop.lateness, links, journal, self._config.name, RELEASE, arming)
+        return snapshot(loop.state, loop.sample(), self._announcer.session_since_s, loop.lateness, links, journal, self._config.name, RELEASE)

@@ -42,14 +42,13 @@ def snapshot(
     journal: JournalView,
     machine: str,
     release: str,
-    arming: str = "",
 ) -> Snapshot:
-    """Everything a watcher may show at the instant of the last step. Costs some 200 µs: for watchers, never for the stop path. `arming`: by which request."""
+    """Everything a watcher may show at the instant of the last step. Costs some 200 µs: for watchers, never for the stop path."""
     return Snapshot(
         at_s=state.now_s,
         state=state.session.value,
         since_s=since_s,
-        program=_program(state, arming),
+        program=_program(state),
         belt=_belt(state, sample),
         rails=_rails(state, sample),
         balance=_balance(state),
@@ -70,7 +69,7 @@ def snapshot(
     )
 
 
-def _program(state: State, arming: str) -> ProgramView | None:
+def _program(state: State) -> ProgramView | None:
     arm, segment = state.walk.arm, state.walk.current
     if arm is None:
         return None
@@ -87,7 +86,7 @@ def _program(state: State, arming: str) -> ProgramView | None:
         remaining_s=max(0.0, program.duration_s - state.walk.elapsed_s),
         duration_s=program.duration_s,
         profile_sha256=program.profile_sha256,
-        arming=arming,
+        arming=state.walk.arming,
     )
 
 

@@ -124,10 +124,11 @@ class Client(asyncio.Protocol):
         ttl_s: float = DEFAULT_TTL_S,
         arm: ArmArgs | None = None,
         answer: Answer | None = None,
+        arming: str = "",
         request_id: str | None = None,
     ) -> Accepted:
         """Ask and wait for the verdict. Raises RefusedError with the daemon's reasons."""
-        request = new_request(kind, self._clock(), who=who, origin=origin, ttl_s=ttl_s, arm=arm, answer=answer, request_id=request_id)
+        request = new_request(kind, self._clock(), who=who, origin=origin, ttl_s=ttl_s, arm=arm, answer=answer, arming=arming, request_id=request_id)
         return await self._ask(kind, request.id, request)
 
     async def stop(self, *, who: str = "", origin: Origin | None = None) -> Accepted:

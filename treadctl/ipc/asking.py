@@ -52,11 +52,12 @@ def new_request(
     ttl_s: float = DEFAULT_TTL_S,
     arm: ArmArgs | None = None,
     answer: Answer | None = None,
+    arming: str = "",
     request_id: str | None = None,
 ) -> Request:
     """A request with a fresh id, or `request_id` (32 hexadecimal digits, never used before). Raises TreadctlError(bad_value) for what can never be accepted."""
     try:
-        return Request(request_id or uuid4().hex, kind, who or user_name(), origin or origin_here(), issued_s, ttl_s, arm, answer)
+        return Request(request_id or uuid4().hex, kind, who or user_name(), origin or origin_here(), issued_s, ttl_s, arm, answer, arming)
     except ValueError as error:
         raise TreadctlError("bad_value", f"request {kind}", str(error)) from None
 

@@ -93,9 +93,10 @@ class Client:
         ttl_s: float = DEFAULT_TTL_S,
         arm: ArmArgs | None = None,
         answer: Answer | None = None,
+        arming: str = "",
     ) -> Accepted:
         """Ask and wait for the verdict. Raises RefusedError with the daemon's reasons."""
-        request = new_request(kind, time.monotonic(), who=who, origin=origin, ttl_s=ttl_s, arm=arm, answer=answer)
+        request = new_request(kind, time.monotonic(), who=who, origin=origin, ttl_s=ttl_s, arm=arm, answer=answer, arming=arming)
         self.send(request)
         return granted(kind, self._verdict(request.id))
 

@@ -80,7 +80,8 @@ class Hello:
 class Request:
     """A person's wish. `id` is a fresh uuid (32 hex digits) for each; `issued_s` is when it was made; it expires `ttl_s` (≤ 2.0) after.
 
-    `arm` goes with kind arm and `answer` with kind answer; the other kinds have no arguments.
+    `arm` goes with kind arm, `answer` with kind answer, and `arming` with kind start_hold: the id of the arm request that is to be started.
+    The other kinds have no arguments.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Request:
     ttl_s: float
     arm: ArmArgs | None = None
     answer: Answer | None = None
+    arming: str = ""
 
     def __post_init__(self) -> None:
         if len(self.id) != 32 or not set(self.id) <= set("0123456789abcdef"):
@@ -103,6 +105,8 @@ class Request:
             raise ValueError("arm belongs to kind arm and to no other")
         if (self.answer is not None) != (self.kind is RequestKind.ANSWER):
             raise ValueError("answer belongs to kind answer and to no other")
+        if self.arming and self.kind is not RequestKind.START_HOLD:
+            raise ValueError("arming belongs to kind start_hold and to no other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +265,5 @@ class ReceivedRequest:
     peer: Peer
     arm: ArmArgs | None = None
     answer: Answer | None = None
+    arming: str = ""
 

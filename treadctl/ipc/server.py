@@ -156,7 +156,8 @@ class ControlServer:
             self._seen.popitem(last=False)
         origin = Origin.REMOTE if connection.peer.uid in self._remote_uids else request.origin
         received = ReceivedRequest(
-            request.id, request.kind, request.who, origin, request.issued_s, now_s, expires_s, connection.peer, request.arm, request.answer
+            request.id, request.kind, request.who, origin, request.issued_s, now_s, expires_s, connection.peer, request.arm, request.answer,
+            request.arming,
         )
         self._ask(received, connection)
 

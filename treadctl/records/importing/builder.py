@@ -167,7 +167,7 @@ class SessionBuilder:
         known, recording = self._recording or self._arming, self._recording
         another = recording is not None and (recording.over or state.walk.elapsed_s < recording.elapsed_s)
         if known is None or another or (known.order is not None and known.order != order):
-            self._open(Arming(order, None))
+            self._open(Arming(order, state.walk.arming))
         elif known.order is None:
             known.learn(order)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from treadctl.core.controller import Inputs, initial_state, step
+from treadctl.core.controller import Inputs, State, initial_state, step
 from treadctl.core.limits import Limits
 from treadctl.core.messages import ArmOrder, Checklist, DriveMode, Origin, Request, RequestKind
 from treadctl.core.program import Block, Hands, Person, Program, Segment
@@ -64,9 +64,9 @@ class Day:
             return False
         return PRESS_S[0] < self.round_s - self.at_s(number) < PRESS_S[1]
 
-    def asked(self, number: int, now_s: float, session: SessionState) -> tuple[Request, ...]:
+    def asked(self, number: int, now_s: float, state: State) -> tuple[Request, ...]:
         """Reset where it has tripped; in each round arm, and hold the start button for some seconds."""
-        at_s, kind = self.at_s(number), None
+        at_s, kind, session = self.at_s(number), None, state.session
         if session is SessionState.TRIPPED and number % 20 == 0:
             kind = RequestKind.RESET
         elif session in {SessionState.IDLE, SessionState.ENDED} and abs(at_s - self.arms_at_s) < 0.5 * TICK_S:
@@ -76,7 +76,7 @@ class Day:
         if kind is None:
             return ()
         order = ArmOrder(self.program, Person(mass_kg=70.0), LIMITS, CHECKED) if kind is RequestKind.ARM else None
-        return (Request(kind, f"r{number}", "bench", Origin.LOCAL, now_s + 2.0, order),)
+        return (Request(kind, f"r{number}", "bench", Origin.LOCAL, now_s + 2.0, order, arming=state.walk.arming),)
 
 
 BUSY: Final = Day()
@@ -116,7 +116,7 @@ def write_journal(directory: Path, hours: float, day: Day = BUSY) -> tuple[int, 
                 cord_a=contact(number > 20), cord_b=contact(number > 20), enable_feedback=contact(state.enable),
                 estop=contact(not day.pressed(number)),
             )  # fmt: skip
-            inputs = Inputs(sample, day.asked(number, now_s, state.session))
+            inputs = Inputs(sample, day.asked(number, now_s, state))
             before = state
             state, output = step(before, inputs, now_s)
             writer.append_step(now_s, inputs, output, state)
