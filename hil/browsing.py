@@ -275,11 +275,11 @@ def _hasten(stand: Stand) -> None:
 
 
 def _idle(client: Client) -> bool:
-    state = client.snapshot().state
-    if state == "idle":  # what blocks a start then is only that nothing is armed
-        return True
+    now = client.snapshot()
+    if now.state == "idle":
+        return {blocker.id for blocker in now.start_blockers} <= {"not_armed"}
     with suppress(RefusedError):
-        client.request(RequestKind.DISARM if state == "armed" else RequestKind.RESET, who="bench attendant")
+        client.request(RequestKind.DISARM if now.state == "armed" else RequestKind.RESET, who="bench attendant")
     return False
 
 
