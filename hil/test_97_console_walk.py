@@ -105,31 +105,34 @@ def test_a_browser_that_is_not_paired_starts_nothing(house: House, stand: Stand,
 
 
 def test_stop_works_with_scripts_off_for_somebody_who_never_signed_on(house: House, stand: Stand, page: Page) -> None:
-    walk(stand, page, UNSCRIPTED.name)
-    stand.belt.ask("mark", event="stop by form")
     with house.stranger(java_script_enabled=False) as plain:
         plain.goto(f"{stand.doors.kiosk_url}/live")
+        walk(stand, page, UNSCRIPTED.name)
+        plain.reload()
         expect(plain.locator(".giant")).to_contain_text("Warm-up")
+        stand.belt.ask("mark", event="stop by form")
         plain.get_by_role("button", name="STOP").click()
         expect(plain.get_by_role("heading", name="Stop asked for, and taken")).to_be_visible()
         rests(stand)
         plain.get_by_role("link", name="Show the machine").click()
         expect(plain.locator(".giant")).to_contain_text("Stopped")
         expect(plain.locator("[data-causes] li.gone, [data-causes] li.present")).not_to_have_count(0)
-    assert ramped(_measured(stand, "stop by form"))  # SS1 at the machine: the drive's ramp, then the enable
+    measured = _measured(stand, "stop by form")
+    assert ramped(measured), str(measured)  # SS1 at the machine: the drive's ramp, then the enable
 
 
 def test_a_stop_from_a_desk_is_a_soft_one(house: House, stand: Stand, page: Page) -> None:
-    walk(stand, page, WATCHED.name)
-    stand.belt.ask("mark", event="stop from a desk")
     with house.desk(Role.VIEWER) as desk:
         desk.goto(f"{stand.doors.desk_url}/live")
+        walk(stand, page, WATCHED.name)
         expect(desk.locator(".giant")).to_contain_text("Warm-up")
+        stand.belt.ask("mark", event="stop from a desk")
         desk.get_by_role("button", name="STOP").click()
         rests(stand)
         expect(desk.locator(".giant")).to_contain_text("Ended", timeout=10_000)  # nothing tripped
     expect(page.locator(".giant")).to_contain_text("Ended")
-    assert paused(_measured(stand, "stop from a desk", dropped=False))  # SS2: the drive's ramp, torque still there when the belt stands
+    measured = _measured(stand, "stop from a desk", dropped=False)
+    assert paused(measured), str(measured)  # SS2: the drive's ramp, torque still there when the belt stands
     assert refused_start(stand)
 
 
