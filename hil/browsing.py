@@ -79,15 +79,20 @@ class House:
         self._kept: dict[str, Any] = {}
 
     @contextmanager
-    def kiosk(self, size: str = "kiosk", **options: Any) -> Iterator[Page]:  # noqa: ANN401 - what Playwright takes
-        """The screen at the machine, its list of people open: paired, an attendant signed on."""
+    def kiosk(self, size: str = "kiosk", role: Role = Role.STAFF, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - what Playwright takes
+        """The screen at the machine, its first page open: paired, somebody of this role signed on."""
         url = self.stand.doors.kiosk_url
-        if "kiosk" not in self._kept:
+        if "paired" not in self._kept:
             with visit(self.browser) as page:
                 pair(page, url, self.stand.doors.pairing_pin)
-                attend(page)
-                self._kept["kiosk"] = _state(page.context)
-        with visit(self.browser, size, storage_state=self._kept["kiosk"], **options) as page:
+                page.wait_for_url(lambda address: "/pair" not in address)
+                self._kept["paired"] = _state(page.context)
+        if f"kiosk {role}" not in self._kept:
+            with visit(self.browser, storage_state=self._kept["paired"]) as page:
+                page.goto(url)
+                attend(page, role.value.title())
+                self._kept[f"kiosk {role}"] = _state(page.context)
+        with visit(self.browser, size, storage_state=self._kept[f"kiosk {role}"], **options) as page:
             page.goto(url)
             yield page
 
@@ -124,7 +129,7 @@ class House:
             with self.desk(role or Role.VIEWER, size, **options) as page:
                 yield page
         else:
-            with self.kiosk(size, **options) as page:
+            with self.kiosk(size, role or Role.STAFF, **options) as page:
                 if role is None:  # signed off in this browser only
                     page.context.clear_cookies(name=SESSIONS[Door.KIOSK])
                 yield page
@@ -190,6 +195,23 @@ def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> None:
     else:
         pytest.fail(f"the start was not granted: {status.text_content()}")
     until_belt(stand, lambda mps: mps > MOVING_MPS, "a moving belt")
+
+
+def hold(page: Page, name: str, word: str) -> None:
+    """Hold the button of this name until the state says this word."""
+    state, status = page.locator(".giant"), page.locator("[data-hold-status]:visible")
+    for _ in range(PRESSES):  # refused until standstill is proven; and a busy computer may lose the hold
+        page.get_by_role("button", name=name).hover(timeout=HELD_MS)
+        page.mouse.down()
+        try:
+            expect(state).to_contain_text(word, timeout=HELD_MS)
+        except AssertionError:
+            continue
+        else:
+            return
+        finally:
+            page.mouse.up()
+    pytest.fail(f"held for nothing: {status.text_content()}")
 
 
 def until_belt(stand: Stand, holds: Callable[[float], bool], what: str) -> None:
@@ -285,6 +307,12 @@ def _idle(client: Client) -> bool:
 
 def _contact(client: Client, name: str) -> bool | float | None:
     return next((channel.value for channel in client.snapshot().channels if channel.id == name), None)
+
+
+def put_away(stand: Stand) -> None:
+    """Disarm from the command line, as far as the daemon can tell."""
+    with Client(stand.socket, "hil", timeout_s=5.0) as client:
+        client.request(RequestKind.DISARM, who="bench attendant")
 
 
 def daemon_state(stand: Stand) -> str:

@@ -67,6 +67,7 @@ def at_the_machine(clinic: Clinic) -> list[Sight]:
         Sight("kiosk-sessions", "the sessions", kiosk, "/sessions", staff),
         Sight("kiosk-session", "one session", kiosk, f"/sessions/{session}", staff),
         Sight("kiosk-service", "interlocks, drive, buses", kiosk, "/service", staff),
+        Sight("kiosk-leave", "the screen stops being the machine's own", kiosk, "/leave", Role.SERVICE),
         Sight("kiosk-nothing-here", "an address that is none", kiosk, "/nothing", staff),
     ]
 

@@ -69,6 +69,6 @@ def test_a_console_that_is_gone_is_said_at_once_and_found_again(stand: Stand, pa
         page.get_by_role("button", name="STOP").click()  # paired and signed on as before
         rests(stand)
         expect(page.locator(".giant")).to_contain_text("Stopped")
-        wait_for(lambda: page.locator("[data-ask] button", has_text="Reset").is_visible() or None, 10.0, "the reset button")
+        wait_for(lambda: page.get_by_role("button", name="Hold to reset").is_visible() or None, 10.0, "the reset button")
     finally:
         end_process(again)

@@ -67,7 +67,7 @@ def test_a_refused_start_says_why_and_moves_nothing(row: str, house: House, page
     status, answer = ask(page, "/api/v1/session/arm", order)
     assert status == 409
     assert any(sentence in reason for reason in answer["reasons"]), answer
-    assert ask(page, "/api/v1/session/start", {})[0] == 403  # nothing is armed, so there is nothing to hold
+    assert ask(page, "/api/v1/session/start", {"arming": "0" * 32})[0] == 403  # nothing is armed, so there is nothing to hold
     assert refused_start(house.stand)
     stays_at_rest(house.stand, page, 300)
 

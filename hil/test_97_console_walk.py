@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browsing import House, ask, choose, count_touches, daemon_state, refused_start, rests, speed, stays_at_rest, touches, walk
+from browsing import House, ask, choose, count_touches, daemon_state, hold, put_away, refused_start, rests, speed, stays_at_rest, touches, until_belt, walk
 from console_people import Someone, filled
 from harness import bench_file, paused, ramped
 from treadctl.records.model import Role
@@ -15,14 +15,13 @@ from treadctl.testing.console_stand import Stand, console_stand
 from treadctl.testing.simulated import wait_for
 
 pytestmark = pytest.mark.timeout(240)
-PRESSES = 6
-KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED = (Someone(number) for number in range(1, 7))
+WALKING_MPS = 0.25
+KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED, PAUSING = PEOPLE = tuple(Someone(number) for number in range(1, 8))
 
 
 @pytest.fixture(scope="module")
 def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    people = (KNOWN, UNSTEADY, HASTY, UNPAIRED, UNSCRIPTED, WATCHED)
-    with console_stand(bench_file("altivar-rtu"), tmp_path_factory.mktemp("walk"), prepare=filled(people)) as stand:
+    with console_stand(bench_file("altivar-rtu"), tmp_path_factory.mktemp("walk"), prepare=filled(PEOPLE)) as stand:
         yield House(browser, stand)
 
 
@@ -48,14 +47,31 @@ def test_a_lost_balance_stops_the_belt_and_the_kiosk_leads_back_in_four_steps(st
     for what in ("dismount", "mount", "hands_on"):
         stand.belt.runner(what)
     expect(page.locator("[data-steps] li.done")).to_have_count(3, timeout=10_000)
-    for _ in range(PRESSES):  # until standstill is proven a reset is refused, and the page says so beside the button
-        page.get_by_role("button", name="Reset").click()
-        page.wait_for_timeout(1000)
-        if "Stopped" not in page.locator(".giant").inner_text():
-            break
-        expect(page.locator(".refused")).to_contain_text("stand still")
-    expect(page.locator(".giant")).to_contain_text("Ready")
+    page.get_by_role("button", name="Hold to reset").click()
+    expect(page.locator("[data-hold-status]:visible")).to_contain_text("Released too early")
+    hold(page, "Hold to reset", "Ready")
     stays_at_rest(stand, page)
+
+
+def test_a_belt_that_is_held_goes_on_by_a_held_button_and_by_no_touch(stand: Stand, page: Page) -> None:
+    walk(stand, page, PAUSING.name)
+    until_belt(stand, lambda mps: mps > WALKING_MPS, "walking in")
+    expect(page.get_by_role("button", name="Hold to go on")).to_be_hidden()
+    page.get_by_role("button", name="Hold", exact=True).click()
+    expect(page.locator(".giant")).to_contain_text("Hold")
+    page.get_by_role("button", name="Hold to go on").click()
+    expect(page.locator("[data-hold-status]:visible")).to_contain_text("Released too early")
+    assert daemon_state(stand) == "hold"
+    hold(page, "Hold to go on", "Warm-up")
+    page.get_by_role("button", name="End the session").click()
+    rests(stand)
+
+
+def test_what_was_put_away_elsewhere_is_asked_for_anew(stand: Stand, page: Page) -> None:
+    choose(page, HASTY.name)
+    put_away(stand)
+    expect(page.locator("form.complete")).to_have_count(0, timeout=10_000)
+    expect(page.locator("form.check input:checked")).to_have_count(0)
 
 
 def test_a_start_button_let_go_early_moves_nothing(stand: Stand, page: Page) -> None:
@@ -108,6 +124,7 @@ def test_stop_works_with_scripts_off_for_somebody_who_never_signed_on(house: Hou
     with house.stranger(java_script_enabled=False) as plain:
         plain.goto(f"{stand.doors.kiosk_url}/live")
         walk(stand, page, UNSCRIPTED.name)
+        until_belt(stand, lambda mps: mps > WALKING_MPS, "walking in")
         plain.reload()
         expect(plain.locator(".giant")).to_contain_text("Warm-up")
         stand.belt.ask("mark", event="stop by form")
@@ -125,6 +142,7 @@ def test_a_stop_from_a_desk_is_a_soft_one(house: House, stand: Stand, page: Page
     with house.desk(Role.VIEWER) as desk:
         desk.goto(f"{stand.doors.desk_url}/live")
         walk(stand, page, WATCHED.name)
+        until_belt(stand, lambda mps: mps > WALKING_MPS, "walking in")
         expect(desk.locator(".giant")).to_contain_text("Warm-up")
         stand.belt.ask("mark", event="stop from a desk")
         desk.get_by_role("button", name="STOP").click()

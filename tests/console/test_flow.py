@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from console_rig import Browser, Machine, walker
 
 from treadctl.core.messages import Origin, RequestKind
+from treadctl.ipc.snapshot import CauseView
 from treadctl.records.model import Role
 from treadctl.records.store import Records
 
@@ -45,7 +48,7 @@ async def test_a_known_person_is_walking_within_five_touches_of_the_list(kiosk: 
         if n == 10:
             machine.says[RequestKind.START_HOLD] = "warm_up"
         answer = await kiosk.ask(f"/api/v1/session/start/{hold}", {"n": n}, "PUT")
-        assert answer["started"] is (n == 10)
+        assert answer["done"] is (n == 10)
     held = [request for request in machine.asked if request.kind is RequestKind.START_HOLD]
     assert len(held) == 10
     assert all(request.origin is Origin.LOCAL for request in held)
@@ -160,12 +163,59 @@ async def test_a_desk_can_hold_and_end_but_never_start(desk: Browser, machine: M
     assert {request.origin for request in machine.asked} == {Origin.REMOTE}
 
 
+async def held(browser: Browser, kind: str, seconds: float = 1.0, status: int = 200) -> dict[str, Any]:
+    """A button held for so long; the answer to its last renewal."""
+    path = f"/api/v1/session/{kind}"
+    hold = (await browser.ask(path))["hold"]
+    answer: dict[str, Any] = {}
+    for n in range(1, round(seconds / 0.1) + 1):
+        browser.clock.later(0.1001)
+        answer = await browser.ask(f"{path}/{hold}", {"n": n}, "PUT", status=status if n * 0.1 >= 1.0 else 200)
+    return answer
+
+
+@pytest.mark.parametrize(("state", "kind", "then"), [("hold", "resume", "running"), ("running", "resume", "running"), ("tripped", "reset", "idle")])
+async def test_faster_and_un_latched_only_by_a_button_that_is_held(kiosk: Browser, machine: Machine, state: str, kind: str, then: str) -> None:
+    await kiosk.sign_on(Role.STAFF)
+    machine.show(state=state)
+    await kiosk.until(state)
+    assert (await held(kiosk, kind, 0.9))["done"] is False
+    assert machine.asked == []
+    assert await held(kiosk, kind) == {"done": True, "state": then}
+    assert [(request.kind.value, request.origin) for request in machine.asked] == [(kind, Origin.LOCAL)]
+    assert machine.asked[0].expires_s - machine.asked[0].issued_s <= 0.26
+
+
+@pytest.mark.parametrize(("state", "kind"), [("hold", "resume"), ("tripped", "reset")])
+async def test_neither_one_touch_nor_a_form_resumes_or_resets(kiosk: Browser, machine: Machine, state: str, kind: str) -> None:
+    await kiosk.sign_on(Role.STAFF)
+    machine.show(state=state)
+    await kiosk.until(state)
+    page = await kiosk.see("/live")
+    assert f'data-hold="/api/v1/session/{kind}"' in page
+    assert f'action="/ask/{kind}"' not in page
+    await kiosk.send(f"/ask/{kind}", 404)
+    await kiosk.ask(f"/api/v1/session/{kind}")
+    assert machine.asked == []
+
+
+async def test_a_belt_that_was_slowed_can_be_let_go_on(kiosk: Browser, machine: Machine) -> None:
+    await kiosk.sign_on(Role.STAFF)
+    machine.show(state="running")
+    await kiosk.until("running")
+    assert kiosk.context.live()["resumable"] is False
+    cause = CauseView("rail_overload", "SLOW", "The person leans on the rails: tired.", 1.0, "resume", present=False)
+    machine.show(state="cool_down", causes=(cause,))
+    await kiosk.until("cool_down")
+    assert kiosk.context.live()["resumable"] is True
+
+
 async def test_a_refusal_of_the_machine_comes_back_in_its_own_words(kiosk: Browser, machine: Machine) -> None:
     await kiosk.sign_on(Role.STAFF)
     machine.show(state="tripped")
     await kiosk.until("tripped")
     machine.reasons = ("The pull cord is open.", "The belt is not at rest.")
-    answer = await kiosk.ask("/api/v1/session/reset", status=409)
+    answer = await held(kiosk, "reset", status=409)
     assert answer["reasons"] == list(machine.reasons)
     assert answer["code"] == "TC402"
 

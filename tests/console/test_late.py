@@ -26,16 +26,26 @@ def slow(browser: Browser, monkeypatch: pytest.MonkeyPatch, seconds: float) -> N
     monkeypatch.setattr(browser.context.accounts, "visit", late)
 
 
-@pytest.mark.parametrize(("state", "kind"), [("hold", "resume"), ("tripped", "reset"), ("armed", "disarm")])
-async def test_a_wish_that_waited_behind_the_record_is_not_carried_out(
+async def test_a_wish_that_waited_behind_the_record_is_not_carried_out(kiosk: Browser, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await kiosk.sign_on(Role.STAFF)
+    machine.show(state="armed")
+    await kiosk.until("armed")
+    slow(kiosk, monkeypatch, 1.5)
+    assert (await kiosk.ask("/api/v1/session/disarm", status=409))["code"] == "too_late"
+    await kiosk.send("/ask/disarm", 409)
+    assert machine.asked == []
+
+
+@pytest.mark.parametrize(("state", "kind"), [("hold", "resume"), ("tripped", "reset")])
+async def test_a_held_button_whose_renewals_wait_behind_the_record_does_nothing(
     kiosk: Browser, machine: Machine, monkeypatch: pytest.MonkeyPatch, state: str, kind: str
 ) -> None:
     await kiosk.sign_on(Role.STAFF)
     machine.show(state=state)
     await kiosk.until(state)
+    hold = (await kiosk.ask(f"/api/v1/session/{kind}"))["hold"]
     slow(kiosk, monkeypatch, 1.5)
-    assert (await kiosk.ask(f"/api/v1/session/{kind}", status=409))["code"] == "too_late"
-    await kiosk.send(f"/ask/{kind}", 409)
+    assert (await kiosk.ask(f"/api/v1/session/{kind}/{hold}", {"n": 1}, "PUT", status=409))["code"] == "too_late"
     assert machine.asked == []
 
 

@@ -36,7 +36,7 @@ def test_a_start_is_asked_for_only_while_armed_and_arming_only_at_rest() -> None
     situations = {command: {s for c, _, _, s, allowed in CELLS if c is command and allowed} for command in MOVES}
     assert situations[Command.START_HOLD] == {Situation.ARMED}
     assert situations[Command.ARM] == {Situation.IDLE, Situation.ENDED}
-    assert situations[Command.RESUME] == {Situation.HOLD}
+    assert situations[Command.RESUME] == {Situation.WARM_UP, Situation.RUNNING, Situation.HOLD, Situation.COOL_DOWN}
     assert situations[Command.RESET] == {Situation.TRIPPED, Situation.ENDED}
 
 

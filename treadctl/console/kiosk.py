@@ -14,7 +14,7 @@ from treadctl.console.accounts import Visitor
 from treadctl.console.armed import Whose, require_armed, require_startable, shown, whose
 from treadctl.console.context import Context, context_of, require_timely
 from treadctl.console.knowing import known_of
-from treadctl.console.machine import Taken
+from treadctl.console.machine import Opened, Renewal, Renewed, Taken
 from treadctl.console.once import Once
 from treadctl.console.pages import page
 from treadctl.console.prescribing import Ready, make_ready, person_text
@@ -197,32 +197,12 @@ class Start(BaseModel):
     arming: str
 
 
-class Opened(BaseModel):
-    """The id of a held button."""
-
-    hold: str
-
-
-class Renewed(BaseModel):
-    """Whether the belt starts; until then it is to be held on."""
-
-    started: bool
-    state: str
-
-
 @ROUTES.post("/api/v1/session/start", response_model=Opened)
 async def open_hold(body: Start, context: Ctx, who: Checked) -> dict[str, Any]:
     """A button is pressed: the id under which it is renewed. Refused unless the machine holds what the page shows, still allowed."""
     context.demand(who, Command.START_HOLD)
     await require_startable(context, who, body.arming, lambda arming: _against(context, arming))
-    return {"hold": context.holds.open(who.token, body.arming)}
-
-
-class Renewal(BaseModel):
-    """One renewal of a held button; `n` grows by one each time."""
-
-    model_config = ConfigDict(extra="forbid")
-    n: int
+    return {"hold": context.holds.open(who.token, Command.START_HOLD, body.arming)}
 
 
 @ROUTES.put("/api/v1/session/start/{hold}", response_model=Renewed)
@@ -230,7 +210,7 @@ async def renew_hold(hold: str, body: Renewal, request: Request, context: Ctx, w
     """The button is still pressed. A renewal that is late, repeated or of another browser ends the hold; then the button must be let go and pressed anew."""
     context.demand(who, Command.START_HOLD)
     require_timely(context, request)
-    arming = context.holds.renew(hold, who.token, body.n)
+    arming = context.holds.renew(hold, who.token, Command.START_HOLD, body.n).arming
     require_armed(context, arming)
     taken = await context.link.ask(RequestKind.START_HOLD, who.named, ttl_s=0.25, arming=arming)
-    return {"started": taken.state != "armed", "state": taken.state}
+    return {"done": taken.state != "armed", "state": taken.state}

@@ -31,10 +31,12 @@ TRACK_STEP: Final = 5
 QUIET_S: Final = 5.0  # an empty line goes out after so much silence, so that a dead connection is noticed
 PLAIN: Final = {
     Command.HOLD: (RequestKind.HOLD, _("Hold")),
-    Command.RESUME: (RequestKind.RESUME, _("Go on")),
     Command.END: (RequestKind.END, _("End the session")),
-    Command.RESET: (RequestKind.RESET, _("Reset")),
     Command.DISARM: (RequestKind.DISARM, _("Put away")),
+}
+HELD: Final = {  # faster, and un-latched: by a held button only, which a browser without scripts does not have
+    Command.RESUME: (RequestKind.RESUME, _("Hold to go on")),
+    Command.RESET: (RequestKind.RESET, _("Hold to reset")),
 }
 
 SLOWING: Final = frozenset({RequestKind.HOLD, RequestKind.END})  # good at any time; whatever else was asked for long ago may no longer be wanted
@@ -111,9 +113,15 @@ async def live_page(request: Request, context: Ctx, who: Whom) -> HTMLResponse:
     context.demand(who, Command.WATCH)
     say = context.words.say
     questions = {kind.value: {"text": say(text), "low": low, "high": high} for kind, (text, low, high) in QUESTIONS.items()}
-    buttons = [(kind.value, say(text), when) for command, (kind, text) in PLAIN.items() if (when := whenever(command, who.role, who.place))]
+    buttons, held_buttons = (
+        [(kind.value, say(text), when) for command, (kind, text) in table.items() if (when := whenever(command, who.role, who.place))]
+        for table in (PLAIN, HELD)
+    )
     held = await whose(context, who)
-    return page(request, "live.html", who=who, held=held, questions=questions, buttons=buttons, may_answer=bool(whenever(Command.ANSWER, who.role, who.place)))
+    return page(
+        request, "live.html", who=who, held=held, questions=questions, buttons=buttons, held_buttons=held_buttons,
+        may_answer=bool(whenever(Command.ANSWER, who.role, who.place)),
+    )  # fmt: skip
 
 
 @ROUTES.get("/api/v1/state", response_model=Shown)
@@ -222,6 +230,49 @@ def _add(command: Command, kind: RequestKind) -> None:
 
 for _command, (_kind, _words) in PLAIN.items():
     _add(_command, _kind)
+
+
+class Opened(BaseModel):
+    """The id of a held button."""
+
+    hold: str
+
+
+class Renewal(BaseModel):
+    """One renewal of a held button; `n` grows by one each time."""
+
+    model_config = ConfigDict(extra="forbid")
+    n: int
+
+
+class Renewed(BaseModel):
+    """Whether what it is held for has come; until then it is to be held on."""
+
+    done: bool
+    state: str
+
+
+def _add_held(command: Command, kind: RequestKind) -> None:
+    async def press(context: Ctx, who: Checked, _body: Nothing | None = None) -> dict[str, Any]:
+        context.demand(who, command)
+        return {"hold": context.holds.open(who.token, command)}
+
+    async def renew(hold: str, body: Renewal, request: Request, context: Ctx, who: Checked) -> dict[str, Any]:
+        context.demand(who, command)
+        require_timely(context, request)
+        if not context.holds.renew(hold, who.token, command, body.n).complete:
+            return {"done": False, "state": context.live()["state"]}
+        context.holds.end(hold)
+        taken = await context.link.ask(kind, who.named, ttl_s=0.25)
+        return {"done": True, "state": taken.state}
+
+    path = f"/api/v1/session/{kind.value}"
+    ROUTES.post(path, name=f"press_{kind.value}", summary=f"The button held for {kind.value} is pressed.", response_model=Opened)(press)
+    ROUTES.put(path + "/{hold}", name=f"renew_{kind.value}", summary="It is still pressed; in the end it is done.", response_model=Renewed)(renew)
+
+
+for _command, (_kind, _words) in HELD.items():
+    _add_held(_command, _kind)
 
 
 @ROUTES.post("/ask/{kind}", include_in_schema=False)

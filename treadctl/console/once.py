@@ -1,7 +1,7 @@
 """Idempotency-Key: what is asked twice with one key is done once, and answered twice alike.
 
 A router takes it by `APIRouter(route_class=Once)`. It counts for whatever changes something under /api/v1 and for the user who asks; never for a stop, an end
-or a hold, which are always carried out, and never for a held start, whose renewals may not come twice. An answer is kept in the records, so it must hold ids
+or a hold, which are always carried out, and never for a held button, whose renewals may not come twice. An answer is kept in the records, so it must hold ids
 and no names.
 """
 
@@ -31,7 +31,7 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
 LONGEST_KEY: Final = 128
 PREFIX: Final = "/api/v1/"
-HELD: Final = "/api/v1/session/start"
+HELD: Final = ("/api/v1/session/start", "/api/v1/session/resume", "/api/v1/session/reset")
 ALWAYS_DONE: Final = STOP_PATHS | {"/api/v1/session/end", "/api/v1/session/hold"}  # what slows the belt is never answered from memory
 NOT_DONE: Final = frozenset({401, 403, 408, 413, 428, 429})  # nothing was begun: it may be asked again with the same key. So with each 5xx
 KEPT_FOR: Final = timedelta(hours=24)

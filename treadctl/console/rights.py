@@ -112,7 +112,7 @@ TABLE: Final = (
     Right(Command.ARM, _STAFF, _MACHINE, _AT_REST),
     Right(Command.START_HOLD, _STAFF, _MACHINE, frozenset({Situation.ARMED})),
     Right(Command.HOLD, _STAFF, _SIGNED_PLACES, _MOVING),
-    Right(Command.RESUME, _STAFF, _MACHINE, frozenset({Situation.HOLD})),
+    Right(Command.RESUME, _STAFF, _MACHINE, _MOVING),  # a belt that was slowed, too, waits for somebody who lets it go on
     Right(Command.END, _STAFF, _SIGNED_PLACES, _MOVING),
     Right(Command.RESET, _STAFF | _SERVICE, _MACHINE, frozenset({Situation.TRIPPED, Situation.ENDED})),
     Right(Command.ANSWER, _STAFF, _MACHINE, _MOVING | {Situation.STOPPING}),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from treadctl.console.link import STALE_S, Moment
 from treadctl.console.rights import Situation
 from treadctl.console.words import NONE, Words
-from treadctl.core.interlock import ROWS
+from treadctl.core.interlock import ROWS, Clears
 from treadctl.core.prompts import PromptKind
 from treadctl.core.sample import ChannelId
 from treadctl.ipc.snapshot import CauseView, ChannelView, Snapshot
@@ -107,6 +107,7 @@ def live(moment: Moment, now_s: float, words: Words) -> dict[str, Any]:
         "causes": [_cause(cause, say) for cause in snapshot.causes],
         "blockers": [say(blocker.sentence) for blocker in snapshot.start_blockers],
         "prompt": next((prompt.kind for prompt in snapshot.prompts), "") if state in ANSWERED_IN else "",  # one at a time
+        "resumable": state is Situation.HOLD or any(cause.clears == Clears.RESUME.value for cause in snapshot.causes),
         "steps": _steps(snapshot, say) if state is Situation.TRIPPED else [],
         "series": {"at_s": snapshot.at_s, "measured": belt.measured_mps, "commanded": belt.commanded_mps, "elapsed_s": program.elapsed_s if program else None},
     }  # fmt: skip

@@ -1,6 +1,6 @@
 // Forms that ask something of the machine: sent without leaving the page; a refusal stands beside the button in plain words.
 
-import { all, ask } from "./wire";
+import { all, ask, type Live } from "./wire";
 
 const STOP_PATIENCE_MS = 1200; // the console says within 0.7 s that a stop did not get through
 
@@ -39,8 +39,12 @@ function note(form: HTMLElement, text: string): void {
   place.textContent = text;
 }
 
-/** The checklist: as soon as everything is ticked the program is armed, so that the next touch is the held start. */
-export function checklists(): void {
+/**
+ * The checklist: as soon as everything is ticked the program is armed, so that the next touch is the held start.
+ * Returns what to call with each state: what was armed here and is no more, because it waited too long or was put away, is asked for anew.
+ */
+export function checklists(): (live: Live) => void {
+  let shown = "";
   for (const form of all("form[data-arm]")) {
     const boxes = [...form.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
     if (form.dataset["arming"]) continue; // this very program is armed already
@@ -60,4 +64,9 @@ export function checklists(): void {
     form.addEventListener("change", () => void judge());
     void judge();
   }
+  return (live) => {
+    const arming = document.querySelector<HTMLElement>("form[data-arm]")?.dataset["arming"] ?? "";
+    if (arming && live.arming === arming) shown = arming;
+    else if (arming && arming === shown && live.state === "idle") location.reload();
+  };
 }

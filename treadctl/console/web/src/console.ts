@@ -8,11 +8,10 @@ import { trends } from "./trends";
 import { whose } from "./whose";
 
 asks();
-checklists();
 holds();
 void trends();
 void replays();
-const listeners: Listener[] = [whose()];
+const listeners: Listener[] = [whose(), checklists()];
 if (document.body.dataset["door"] === "kiosk") {
   awake();
   cleaning();

@@ -1,35 +1,41 @@
-// Hold to start: while the button is pressed the page renews its wish ten times a second; the console and the daemon let each renewal die by itself.
+// Held buttons (start, go on, reset): while one is pressed the page renews its wish ten times a second; the console and the daemon let each renewal die by itself.
 
 import { all, ask } from "./wire";
 
 const RENEW_MS = 100;
 
-/** Make every [data-hold] button a held one. It starts what its form armed, and nothing else. */
+/** Make every [data-hold] button a held one. A start is of what its form armed, and of nothing else. */
 export function holds(): void {
   for (const button of all("[data-hold]")) held(button);
 }
 
 function held(button: HTMLElement): void {
   let pressed = false;
-  const status = document.querySelector<HTMLElement>("[data-hold-status]");
+  const status = button.parentElement?.querySelector<HTMLElement>("[data-hold-status]");
   const say = (text: string): void => { if (status) status.textContent = text; };
 
   const begin = async (): Promise<void> => {
     if (pressed) return;
     pressed = true;
     button.classList.add("pressed");
-    const arming = button.closest<HTMLElement>("form")?.dataset["arming"] ?? "";
-    const opened = await ask(button.dataset["hold"] ?? "", { arming });
+    const path = button.dataset["hold"] ?? "";
+    const arming = button.closest<HTMLElement>("form")?.dataset["arming"];
+    const opened = await ask(path, arming === undefined ? {} : { arming });
     if (!opened.ok) { release(opened.words); return; }
     const hold = String(opened.body["hold"] ?? "");
     for (let n = 1; pressed; n += 1) {
       const begun = performance.now();
-      const answer = await ask(`/api/v1/session/start/${hold}`, { n }, "PUT");
-      if (answer.body["started"] === true) { location.assign("/live"); return; }
+      const answer = await ask(`${path}/${hold}`, { n }, "PUT");
+      if (answer.body["done"] === true) { done(); return; }
       if (!answer.ok) { release(answer.words); return; }
       if (pressed) say(button.dataset["held"] ?? "");
       await new Promise((done) => setTimeout(done, Math.max(0, RENEW_MS - (performance.now() - begun))));
     }
+  };
+  const done = (): void => {
+    release("");
+    const then = button.dataset["then"];
+    if (then) location.assign(then);
   };
   /** Not pressed any more, with the reason; a reason why not is not written over by letting go. */
   const release = (words: string): void => {

@@ -20,7 +20,10 @@ export function show(live: Live): void {
     element.classList.add(live.look);
   }
   document.body.classList.toggle("stale", live.stale);
-  for (const element of all("[data-when]")) element.hidden = !(element.dataset["when"] ?? "").split(" ").includes(live.state);
+  for (const element of all("[data-when]")) {
+    const only = element.dataset["if"] as keyof Live | undefined;
+    element.hidden = !(element.dataset["when"] ?? "").split(" ").includes(live.state) || (only !== undefined && live[only] !== true);
+  }
   for (const element of all("[data-prompt]")) element.hidden = element.dataset["prompt"] !== live.prompt;
   lists(live);
 }

@@ -10,7 +10,7 @@ export interface Live {
   number: number; state: string; word: string; icon: string; look: string; stale: boolean; unit: string; banner: string;
   measured?: string; commanded?: string; old_belt?: boolean; arrow?: string; direction?: string; facing?: string; grade?: string; left?: string;
   program?: string; segment?: string; rails?: Rail[]; balance?: string; level?: string; interlocks?: Mark[]; causes?: Cause[]; blockers?: string[];
-  arming?: string; prompt?: string; steps?: Step[]; series?: Series;
+  arming?: string; prompt?: string; steps?: Step[]; series?: Series; resumable?: boolean;
 }
 
 export interface Answer { ok: boolean; status: number; words: string; body: Record<string, unknown> }
