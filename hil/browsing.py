@@ -181,9 +181,10 @@ def choose(page: Page, name: str, prescription: str = "") -> Locator:
     return page.get_by_role("button", name="Hold to start")
 
 
-def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> None:
-    """From the list of people to a moving belt."""
+def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> list[str]:
+    """From the list of people to a moving belt; what was said each time a hold was in vain."""
     button, status = choose(page, name, prescription), page.locator("[data-hold-status]")
+    vain: list[str] = []
     for _ in range(PRESSES):
         button.hover()
         page.mouse.down()
@@ -191,10 +192,12 @@ def walk(stand: Stand, page: Page, name: str, prescription: str = "") -> None:
             page.wait_for_url("**/live", timeout=HELD_MS, wait_until="commit")
             page.mouse.up()
             break
+        vain.append(status.text_content() or "")
         page.mouse.up()  # a busy computer may lose the hold; then it is pressed anew
     else:
-        pytest.fail(f"the start was not granted: {status.text_content()}")
+        pytest.fail(f"the start was not granted: {vain}")
     until_belt(stand, lambda mps: mps > MOVING_MPS, "a moving belt")
+    return vain
 
 
 def hold(page: Page, name: str, word: str) -> None:
