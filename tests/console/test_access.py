@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +12,13 @@ import httpx
 import pytest
 from console_rig import NOW, PASSWORD, PIN, QUICK, Browser, Clock, Machine, _door, walker
 
-from treadctl.console.accounts import Accounts
+from treadctl.console.accounts import MOST_WAITING, Accounts, set_password
 from treadctl.console.ages import KEPT, Ages
 from treadctl.console.problems import Problem
 from treadctl.console.settings import Door
 from treadctl.console.visiting import KIOSK, SESSIONS
 from treadctl.core.messages import RequestKind
+from treadctl.errors import TreadctlError
 from treadctl.records.database import sqlite_url
 from treadctl.records.model import Role
 from treadctl.records.store import Records
@@ -116,14 +118,15 @@ async def test_a_call_with_the_token_of_another_session_asks_the_machine_nothing
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
-async def test_another_sites_page_changes_nothing_but_can_stop(desk: Browser, machine: Machine, headers: dict[str, str]) -> None:
+async def test_another_sites_page_changes_nothing_nor_stops_where_its_browser_says_so(desk: Browser, machine: Machine, headers: dict[str, str]) -> None:
     await desk.sign_on(Role.ADMINISTRATOR)
     for path in ("/sign-on", "/sign-off", "/settings", "/api/v1/session/hold"):
         answer = await desk.client.post(path, data={"csrf": desk.csrf}, headers=headers)
         assert (answer.status_code, answer.json()["title"]) == (403, "Wrong origin")
     assert await signed_on(desk)
-    assert (await desk.client.post("/api/v1/stop", headers=headers)).status_code == 200
-    assert [request.kind for request in machine.asked] == [RequestKind.STOP]
+    taken = "Sec-Fetch-Site" not in headers
+    assert (await desk.client.post("/api/v1/stop", headers=headers)).status_code == (200 if taken else 403)
+    assert [request.kind for request in machine.asked] == [RequestKind.STOP] * taken
 
 
 # --- time ---------------------------------------------------------------------------------------------------------------
@@ -255,6 +258,29 @@ async def test_a_thousand_strangers_are_kept_in_no_more_room_than_set(desk: Brow
     for number in range(KEPT + 10):
         accounts._note_stranger(str(number), 1)
     assert len(accounts._strangers) == KEPT
+
+
+async def test_a_crowd_that_signs_on_at_once_is_not_hashed_for_as_long_as_it_takes(desk: Browser) -> None:
+    accounts: Accounts = desk.context.accounts
+    answers = await asyncio.gather(*(accounts.sign_on(f"nobody{number}", "wrong", "browser") for number in range(100)), return_exceptions=True)
+    codes = Counter(answer.code for answer in answers if isinstance(answer, Problem))
+    assert codes == {"wrong_secret": MOST_WAITING, "sign_on_busy": 100 - MOST_WAITING}
+    await desk.sign_on(Role.STAFF)  # and then whoever comes is taken again
+
+
+async def test_a_forgotten_password_is_set_from_the_command_line_and_the_trail_knows(desk: Browser, records: Records) -> None:
+    await desk.sign_on(Role.ADMINISTRATOR)
+    await set_password(records, " Administrator ", "eight quiet treadmills", QUICK)
+    assert (await desk.client.get("/me")).status_code == 401
+    other = await another(desk)
+    await other.send("/sign-on", 401, login="administrator", secret=PASSWORD)
+    await other.send("/sign-on", login="administrator", secret="eight quiet treadmills")  # noqa: S106
+    (entry,) = (await records.audit.entries(who="command line")).items
+    assert entry.action == "user.password_set"
+    for login, password, code in (("nobody", "eight quiet treadmills", "TC605"), ("staff", "short", "TC104")):
+        with pytest.raises(TreadctlError) as caught:
+            await set_password(records, login, password, QUICK)
+        assert caught.value.kind.code == code
 
 
 # --- pairing and the first administrator --------------------------------------------------------------------------------

@@ -257,9 +257,12 @@ async def test_who_was_erased_is_named_on_no_page(desk: Browser, records: Record
     await records.people.change(DOCTOR, person.id, 1, note="left knee, prefers mornings")
     await desk.sign_on(Role.PHYSICIAN)
     await desk.see(f"/people/{person.id}")
+    assert (await desk.client.get(f"/people/{person.id}/progress.pdf")).status_code == 200
+    assert desk.context.workshop.jobs() != ()
     made = await desk.send(f"/people/{person.id}/erase", typed=f" {person.id} ", sessions=sessions)
     page = await desk.see(made.headers["location"])
     assert "Erased." in page
+    assert desk.context.workshop.jobs() == ()  # nor in a report that was made of them
     session = f"/sessions/{person.id}-10"
     pages = [page, await desk.see("/people?away=true"), await desk.see("/people?q=sample"), await desk.see("/sessions")]
     pages += [await desk.see(f"/people/{person.id}", 410), await desk.see(session, 200 if sessions == "keep" else 404)]

@@ -120,7 +120,7 @@ async def test_stop_needs_nothing_and_says_so_when_it_did_not_get_through(kiosk:
     bare = httpx.AsyncClient(transport=kiosk.client._transport, base_url="https://evil.example", headers={"Origin": "https://evil.example"})
     assert (await bare.post("/api/v1/stop")).json() == {"accepted": True, "state": "tripped"}
     assert machine.asked[-1].origin is Origin.LOCAL
-    assert "Stop asked for, and taken" in (await desk.client.post("/stop")).text
+    assert "Stop asked for, and taken" in (await desk.client.post("/stop/")).text
     assert machine.asked[-1].origin is Origin.REMOTE
     await machine.server.close()
     kiosk.context.link._where = _nobody

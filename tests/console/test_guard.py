@@ -83,6 +83,14 @@ async def test_what_changes_something_must_come_from_a_page_of_ours(guard: Guard
         assert (await browser.get("/people", headers=headers)).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/stop", "/api/v1/stop", "/stop/"])
+async def test_another_sites_page_cannot_stop_the_belt(guard: Guard, path: str) -> None:
+    async with client(guard) as browser:
+        answer = await browser.post(path, headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "foreign_stop")
+        assert "pull the cord" in answer.json()["detail"]
+
+
 async def test_a_body_beyond_the_limit_is_refused_said_or_not(guard: Guard) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(MAX_BODY // 1000 + 2):
@@ -118,12 +126,12 @@ async def test_too_many_requests_are_refused_and_taken_again_later(guard: Guard,
         assert (await browser.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/stop", "/api/v1/stop"])
+@pytest.mark.parametrize("path", ["/stop", "/api/v1/stop", "/stop/"])
 async def test_a_stop_passes_whatever_is_wrong_with_it(guard: Guard, path: str) -> None:
     async with client(guard) as browser:
         for _ in range(int(BURST) + 5):
             await browser.get("/")
-        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Content-Length": "x"}):
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "same-site"}, {"Content-Length": "x"}):
             assert (await browser.post(path, headers=headers)).status_code == 200
         assert (await browser.post(path, content=b"x" * (MAX_BODY + 1))).text == "0"  # not even read
         assert (await browser.get("/")).status_code == 429

@@ -202,3 +202,22 @@ async def test_ids_cannot_be_guessed() -> None:
         ids = {shop.submit("report", jobs.greet, "you") for _ in range(5)}
         assert len(ids) == 5
         assert all(len(job_id) == 32 for job_id in ids)
+
+
+async def test_what_may_be_of_somebody_erased_is_dropped_and_what_is_being_made_given_up() -> None:
+    async with workshop() as (shop, _):
+        done = shop.submit("done", jobs.niceness)
+        await shop.finished(done)
+        running, waiting = shop.submit("running", jobs.never), shop.submit("waiting", jobs.niceness)
+        while shop.job(running).state is not State.RUNNING:
+            await shop.changed(shop.job(running))
+        shop.clear()
+        for gone in (done, waiting):
+            with pytest.raises(TreadctlError) as caught:
+                shop.job(gone)
+            assert caught.value.kind.name == "work_gone"
+        assert (await shop.finished(running)).state is State.FAILED
+        with pytest.raises(TreadctlError):
+            shop.result(running)
+        again = shop.submit("again", jobs.niceness)
+        assert (await shop.finished(again)).state is State.DONE

@@ -17,7 +17,7 @@ from treadctl.cli.common import BAD_INPUT, OK, REFUSED, exit_code_of, say_error
 from treadctl.errors import TreadctlError
 
 GROUPS: Final = ("profile", "journal", "bench", "detector", "docs")  # modules of this package that offer `app`
-COMMANDS: Final = ("demo", "console")  # modules of this package that offer `command`
+COMMANDS: Final = ("demo", "console", "password")  # modules of this package that offer `command`
 MOUNTED: Final = (*GROUPS, *COMMANDS)
 
 EPILOG: Final = "`treadctl stop` stops the belt at once and needs nothing else. It is no emergency stop: pull the cord first, then type."

@@ -19,6 +19,7 @@ HOST: Final = "127.0.0.1"
 AGENT: Final = "treadctl-bench"
 CLIENTS: Final = 40  # each with an address of its own, or the guard of the door would refuse nearly all of it before it costs anything
 PATIENCE_S: Final = 30.0
+ARREARS_S: Final = 0.5
 POLL_S: Final = 0.3
 JUNK: Final = (
     ("GET", "/no/such/page", b""), ("GET", "/people/nobody", b""), ("GET", "/api/v1/state", b""), ("POST", "/api/v1/session/arm", b'{"person_id": 7}'),
@@ -84,12 +85,12 @@ class Line:
 
 
 async def junk(port: int, source: str, every_s: float, offset: int, reached: Reached) -> None:
-    """Worthless requests for ever, one each `every_s`; late ones are not made up for."""
+    """Worthless requests for ever, one each `every_s`; what is late is made up for, up to ARREARS_S of it."""
     line, number, due_s = Line(port, source), offset, time.monotonic() + every_s * (offset % 16) / 16.0
     try:
         while True:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-            due_s = max(due_s + every_s, time.monotonic() - every_s)
+            due_s = max(due_s + every_s, time.monotonic() - ARREARS_S)
             method, path, body = JUNK[number % len(JUNK)]
             number += 1
             try:

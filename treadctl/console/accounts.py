@@ -12,7 +12,8 @@ import itertools
 import math
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -28,6 +29,7 @@ from treadctl.errors import TreadctlError
 from treadctl.ports import Clock
 from treadctl.records.audit import Actor
 from treadctl.records.model import Role, User
+from treadctl.records.repository import missing
 from treadctl.records.store import Records
 from treadctl.records.users import Credentials
 
@@ -38,6 +40,7 @@ LEAST_PASSWORD: Final = 10
 FREE_TRIES: Final = 3
 LONGEST_WAIT_S: Final = 15 * 60.0
 PAIRING_TRIES: Final = 5
+MOST_WAITING: Final = 20
 TOUCH_AFTER_S: Final = 60.0  # a session's last use is written no more often than this
 SYSTEM: Final = Actor("console", "system")
 NOT_FIRST: Final = "The code is the one that the console printed at its start; it is good until there is an administrator."
@@ -82,6 +85,7 @@ class Accounts:
         self._pins: dict[tuple[str, str | None], tuple[int, datetime]] = {}  # tries at this machine, by login and PIN hash: a new PIN begins anew
         self._hasher = hasher or PasswordHasher()
         self._one_at_a_time = asyncio.Lock()  # a hash is made to be slow; many at once would take the machine from the daemon
+        self._waiting = 0
         self._pairing_pin = new_pin()
         self._pairing_tries = 0
         self._first_code = secrets.token_hex(8)
@@ -119,7 +123,7 @@ class Accounts:
     async def prove(self, login: str, secret: str) -> User:
         """Whose login and secret these are, as `sign_on` takes them. A wrong secret is counted before the next one is looked at. Raises as `sign_on` does."""
         login = login.strip().lower()
-        async with self._one_at_a_time:
+        async with self._turn():
             account = await self._records.users.by_login(login)
             tries, last = self._tries(login, account)
             wait_s = _due_s(tries) - (self._ages.age_s((login, tries), last) if last is not None else 0.0)
@@ -160,8 +164,20 @@ class Accounts:
         too_easy = _too_easy(secret, pin=place == "pin")
         if too_easy:
             raise Problem(422, "Not safe enough", too_easy, "weak_secret")
-        async with self._one_at_a_time:
+        async with self._turn():
             return await asyncio.to_thread(self._hasher.hash, secret)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One hash at a time, and no long queue: some two seconds at most. Raises Problem 429."""
+        if self._waiting >= MOST_WAITING:
+            raise Problem(429, "Busy", "Too many people sign on at once. Try again in some seconds.", "sign_on_busy", headers={"Retry-After": "2"})
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                yield
+        finally:
+            self._waiting -= 1
 
     async def _verify(self, kept: str | None, secret: str) -> bool:
         """Takes as long for somebody who is not there, so that nobody learns who is."""
@@ -231,6 +247,18 @@ class Accounts:
 
     async def _add_first(self, login: str, name: str, kept: str) -> User:
         return await self._records.users.add(SYSTEM, login.strip().lower(), name.strip(), Role.ADMINISTRATOR, password_hash=kept)
+
+
+async def set_password(records: Records, login: str, password: str, hasher: PasswordHasher | None = None) -> User:
+    """A new password for somebody who forgot theirs, from the command line of whoever may write the records. TC104 for one that is too easy, TC605."""
+    account = await records.users.by_login(login.strip().lower())
+    if account is None:
+        raise missing("user", login)
+    too_easy = _too_easy(password, pin=False)
+    if too_easy:
+        raise TreadctlError("bad_value", "password", too_easy)
+    kept = await asyncio.to_thread((hasher or PasswordHasher()).hash, password)
+    return await records.users.set_password_hash(Actor("command line", "system"), account.user.id, kept)
 
 
 def new_pin() -> str:

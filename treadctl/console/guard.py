@@ -1,6 +1,6 @@
 """What every request passes before any page sees it: host, origin, size, patience, rate; and the headers of every answer.
 
-A stop passes untouched: it is neither counted nor judged, its body is not even read.
+A stop passes untouched: it is neither counted nor judged, its body is not even read. One thing is asked: that no other site's page sent it (decision 10).
 """
 
 from __future__ import annotations
@@ -98,8 +98,12 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
-        if scope["method"] == "POST" and scope["path"] in STOP_PATHS:
-            await self._app(scope, _nothing, headed)
+        path = scope["path"].rstrip("/")
+        if scope["method"] == "POST" and path in STOP_PATHS:
+            if (b"sec-fetch-site", b"cross-site") in scope["headers"]:
+                await _answer(_FOREIGN_STOP, headed)
+            else:
+                await self._app({**scope, "path": path}, _nothing, headed)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         problem = self._wrong(scope, headers)
@@ -143,6 +147,9 @@ class _TooMuch(Exception):
     pass
 
 
+_FOREIGN_STOP: Final = Problem(
+    403, "Not a stop", "It came from another site's page. Press STOP on a page of this console, pull the cord, or press the emergency stop.", "foreign_stop"
+)
 _TOO_LARGE: Final = Problem(413, "Too large", f"At most {MAX_BODY // 1024} kB are taken.")
 
 

@@ -79,4 +79,5 @@ async def erase(
     if wrong:
         return page(request, "erase.html", who=who, status=422, message=("bad", wrong), person_id=person.id, typed=typed, sessions=sessions)
     await context.records.people.erase(who.actor, person.id, sessions_too=sessions == "remove")
+    context.workshop.clear()  # reports of them that were just made
     return go("/people", "erased")

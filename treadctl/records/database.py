@@ -26,6 +26,7 @@ DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncp
 CONNECTIONS: Final = 5
 ANSWER_S: Final = 60.0  # a server that says nothing for so long is taken for gone
 FILE_MODE: Final = 0o640
+CHECKPOINTS: Final = 3  # each waits for readers as long as a write waits
 _WRITES: Final = "treadctl_writes"
 _POOL: Final[dict[str, Any]] = {"pool_size": CONNECTIONS, "max_overflow": 0, "hide_parameters": True}  # values are of people and belong in no message
 
@@ -140,10 +141,13 @@ class Database:
             raise TreadctlError("database_damaged", self.place, said.splitlines()[0])
 
     async def forget_deleted(self) -> None:
-        """Let nothing of what was deleted stay readable in SQLite's write-ahead log. Harmless at any time; what somebody still reads stays until next time."""
+        """Let nothing of what was deleted stay readable in SQLite's write-ahead log. Harmless at any time; tried again while somebody reads what was before."""
         if self.kind == "sqlite":
-            async with self._turn, self._driver() as driver:
-                await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            for _ in range(CHECKPOINTS):
+                async with self._turn, self._driver() as driver:
+                    ((busy, *_sizes),) = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not busy:
+                    break
 
     @asynccontextmanager
     async def _driver(self) -> AsyncIterator[aiosqlite.Connection]:

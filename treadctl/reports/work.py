@@ -152,6 +152,16 @@ class Workshop:
             job = await self.changed(job)
         return job
 
+    def clear(self) -> None:
+        """Drop every result and give up every job: what they hold may be of somebody who has been erased. Whoever waits gets TC643 or TC641."""
+        self._orders.clear()
+        for worker in self._workers:
+            if worker.order is not None:
+                worker.give_up()
+        for job in list(self._jobs.values()):
+            if job.state is not State.RUNNING:
+                self._drop(job.id)
+
     def sweep(self) -> None:
         """End what takes too long, and drop what was kept long enough. Done by itself each second and with each order."""
         now_s = self._clock()

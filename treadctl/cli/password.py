@@ -1,0 +1,34 @@
+"""`treadctl password`: a way back to the console for whoever forgot theirs, at the computer that keeps the records."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from treadctl.cli.console import DEFAULT_PATH
+
+
+def command(
+    login: Annotated[str, typer.Argument(help="Whose password is set.")],
+    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="Settings of the console (TOML).")] = DEFAULT_PATH,
+) -> None:
+    """Set a new password of a user of the console who forgot theirs. It takes the right to write the records, and stands in the audit trail."""
+    password = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    asyncio.run(_set(config, login, password))
+    print(f"{login} signs on with the new password now, and is signed off everywhere.")
+
+
+async def _set(config: Path, login: str, password: str) -> None:
+    from treadctl.console.accounts import set_password  # noqa: PLC0415 - half a second that no other command should wait for
+    from treadctl.console.settings import load  # noqa: PLC0415
+    from treadctl.records.store import Records  # noqa: PLC0415
+
+    settings = load(config)
+    records = await Records.open(settings.database)
+    try:
+        await set_password(records, login, password)
+    finally:
+        await records.close()
