@@ -21,6 +21,7 @@ def lacking(statement: Statement, claims: frozenset[str] = frozenset(entry.id fo
     """What this statement's answer lacks, or names although it is not there."""
     found = [f"no test {test}" for test in statement.tests if not exists(test)]
     found += [f"no file {path}" for path in statement.files if not (ROOT / path).is_file()]
+    found += [f"no page {page}" for page in statement.pages if not (ROOT / "docs" / "images" / "console" / f"{page}.png").is_file()]
     found += [f"no cause {cause}" for cause in statement.causes if cause not in INDEX]
     if not statement.tests:
         found.append("no test at all")
@@ -64,6 +65,7 @@ def test_every_rule_answers_a_statement_that_exists() -> None:
         ({"tests": ("tests/prescription/test_rules.py::refused",)}, "no test tests"),
         ({"files": ("treadctl/nothing.py",)}, "no file"),
         ({"causes": ("cold_feet",)}, "no cause"),
+        ({"pages": ("kiosk-nowhere",)}, "no page"),
         ({"id": "B14"}, "no claim"),
         ({"id": "A1"}, "no rule"),
         ({"kind": "use", "files": ()}, "nothing shipped"),

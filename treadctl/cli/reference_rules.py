@@ -53,7 +53,7 @@ def rules_page(rows: Sequence[Row], hint: str, table: Table) -> str:
 def sources_page(statements: Sequence[Statement], hint: str, table: Table) -> str:
     """Each statement of the two articles: what users may read instead, and what enforces and shows it."""
     claims = {entry.id: entry for entry in CLAIMS}
-    answers = [(s.id, s.kind, s.says, _rules(s), _causes(s), "<br>".join(_link(path) for path in s.files)) for s in statements]
+    answers = [(s.id, s.kind, s.says, _rules(s), _causes(s), "<br>".join(_link(path) for path in s.files), _pages(s)) for s in statements]
     read = [_claim_row(claims[s.id]) for s in statements]
     shown = [(s.id, "<br>".join(_link(*test.split("::")) for test in s.tests)) for s in statements]
     return "\n".join(
@@ -66,7 +66,7 @@ def sources_page(statements: Sequence[Statement], hint: str, table: Table) -> st
             "Two popular-health articles on reverse running are the starting point of the project. Each statement is answered by a rule, by something",
             "shipped, or by a sentence that users may read with its evidence. What no source supports is not repeated.",
             "",
-            table(("", "kind", "the articles say", "rules", "causes of the interlock", "files"), answers),
+            table(("", "kind", "the articles say", "rules", "causes of the interlock", "files", "pages of the console"), answers),
             "## What users may read",
             table(("", "sentence", "evidence", "shown in"), read),
             "## Tests that show it",
@@ -98,6 +98,10 @@ def _rules(statement: Statement) -> str:
 
 def _causes(statement: Statement) -> str:
     return ", ".join(f"[{CAUSES[INDEX[cause]].requirement}](interlock.md) `{cause}`" for cause in statement.causes)
+
+
+def _pages(statement: Statement) -> str:
+    return ", ".join(f"[{page}](../images/console/{page}.png)" for page in statement.pages)
 
 
 def _claim_row(entry: Claim) -> tuple[str, str, str, str]:

@@ -25,7 +25,10 @@ ASKED: Final = f"{RULES}test_the_questions_of_a_row_are_put_into_the_program_and
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement. `kind`: claim, rule or use (something shipped). `tests` are `file::name`, `files` paths in the project, `causes` rows of the interlock."""
+    """One statement. `kind`: claim, rule or use (something shipped). `tests` are `file::name`, `files` paths in the project, `causes` rows of the interlock.
+
+    `pages` are pictures of the pages where a user meets it, by their names in `docs/images/console`.
+    """
 
     id: str
     kind: str
@@ -33,6 +36,7 @@ class Statement:
     tests: tuple[str, ...]
     files: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
 
     def rules(self, rows: Sequence[Row] = ROWS) -> tuple[str, ...]:
         """The ids of the rules that answer it."""
@@ -63,6 +67,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "boxers warm up by running backward",
         (f"{SHIPPED}test_profiles_and_machines_are_shipped", f"{SHIPPED}test_each_shipped_profile_fits_the_reference_and_has_the_name_of_its_file"),
         (f"{_PROFILES}athlete-warm-up.toml",),
+        pages=("desk-protocols",),
     ),
     Statement(
         "A4",
@@ -73,6 +78,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             f"{CLAIMED}test_the_knee_is_promised_to_some_only_and_the_energy_as_a_ratio_that_was_measured",
         ),
         (f"{_PROFILES}knee-oa-retro-walk.toml", f"{_PROFILES}first-session.toml"),
+        pages=("desk-person",),
     ),
     Statement(
         "A5",
@@ -87,6 +93,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "a physician who went backward for years fell less often and reacted quicker",
         ("tests/prescription/test_history.py::test_every_session_is_counted_and_the_last_ones_are_carried_in_order",),
         (_HISTORY, "treadctl/records/model.py"),
+        pages=("desk-person",),
     ),
     Statement(
         "A7",
@@ -94,6 +101,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "safety first, above all for older people: open space, somebody beside",
         (ALONE, NARROWS, f"{SESSION}test_start_is_refused_without_the_attendants_checklist"),
         causes=("attendant_released",),
+        pages=("kiosk-walk",),
     ),
     Statement(
         "B1",
@@ -101,8 +109,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "balance is trained, and falls are the risk",
         (CAUSES, "tests/docs/test_evidence.py::test_every_cause_is_shown_on_the_simulated_treadmill"),
         causes=("imbalance", "unsteady", "fallen", "person_down"),
+        pages=("kiosk-stopped",),
     ),
-    Statement("B2", "rule", "less load at the knee, more at the ankle", (ASKED, NARROWS, CAUSES), causes=("pain",)),
+    Statement("B2", "rule", "less load at the knee, more at the ankle", (ASKED, NARROWS, CAUSES), causes=("pain",), pages=("kiosk-question",)),
     Statement(
         "B3",
         "claim",
@@ -116,6 +125,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "shorter strides and less impact suit mild trouble of the knee",
         (f"{SHIPPED}test_the_knee_profile_has_the_published_dose_and_says_that_its_speeds_are_ours", NARROWS, ASKED),
         (f"{_PROFILES}knee-oa-retro-walk.toml",),
+        pages=("desk-protocols", "desk-prescription"),
     ),
     Statement(
         "B5",
@@ -128,6 +138,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
         (f"{_PROFILES}first-session.toml",),
         ("dizziness",),
+        pages=("kiosk-question",),
     ),
     Statement(
         "B6",
@@ -145,6 +156,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             f"{RULES}test_a_beta_blocker_disables_the_ceiling_from_age_says_so_and_lowers_the_exertion_instead",
         ),
         causes=("heart_rate", "breathing", "exertion"),
+        pages=("kiosk-question", "desk-session"),
     ),
     Statement(
         "B8",
@@ -157,6 +169,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             f"{PROGRESS}test_a_session_that_went_badly_leads_down_by_a_step",
         ),
         (_PROGRESS_FILE,),
+        pages=("desk-person",),
     ),
     Statement("B9", "rule", "caution with the lower back", (ALONE, f"{RULES}test_the_lower_back_stays_slow_and_level_when_a_clinician_lets_the_person_start")),
     Statement(
@@ -164,6 +177,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "rule",
         "an open, safe place, shoes that support, at first a wall or somebody to hold",
         (f"{RULES}test_hands_come_off_by_measure_only", f"{SESSION}test_start_is_refused_without_the_attendants_checklist"),
+        pages=("kiosk-walk",),
     ),
     Statement(
         "B11",
@@ -171,6 +185,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "loosen hips and ankles before and after; at most half of the usual time",
         (ALONE, NARROWS, f"{SHIPPED}test_each_prescribed_profile_loosens_hips_and_ankles_before_and_after"),
         causes=("time_cap",),
+        pages=("desk-prescription",),
     ),
     Statement(
         "B12",
@@ -183,6 +198,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
         (_HISTORY,),
         ("weekly_cap",),
+        pages=("kiosk-not-today",),
     ),
     Statement(
         "B13",
@@ -193,5 +209,6 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             f"{RULES}test_an_override_is_taken_from_the_right_role_and_refused_from_any_other",
             "tests/daemon/test_desk.py::test_what_the_screening_forbids_blocks_the_start",
         ),
+        pages=("kiosk-screening", "desk-screening"),
     ),
 )
