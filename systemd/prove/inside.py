@@ -20,14 +20,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 DAEMON = "treadctld.service"
 NETWORK = "treadctl-telemetry.service"
+KIOSK, DESK = "treadctl-kiosk.service", "treadctl-console.service"
+PORTS = {KIOSK: 8480, DESK: 8481}
+RECORDS = Path("/var/lib/treadctl-records")
+PASSWORD, PIN = "seven quiet treadmills", "519402"  # of a container that is thrown away
 SOCKET = Path("/run/treadctl/ctl.sock")
 RUN = Path("/run/bench")
 MACHINE = Path("/etc/treadctl/machine.toml")
-LIMITS = {DAEMON: 1.0, NETWORK: 1.5}
+FORM = "application/x-www-form-urlencoded"
+LIMITS = {DAEMON: 1.0, NETWORK: 1.5, KIOSK: 1.5, DESK: 1.5}
 failed: list[str] = []
 
 
@@ -130,7 +137,8 @@ def boot() -> None:
         "tmpfiles creates the directories",
         succeeds("systemd-tmpfiles", "--create", "treadctl.conf") and Path("/etc/treadctl/credentials").stat().st_mode & 0o777 == 0o700,
     )
-    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", DAEMON, NETWORK, "treadctl.target"], capture_output=True, text=True, check=False)
+    units = [DAEMON, NETWORK, KIOSK, DESK, "treadctl.target"]
+    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False)
     complaints = [line for line in verified.stderr.splitlines() if "treadctl" in line]
     check("systemd-analyze verify has nothing to say", verified.returncode == 0 and not complaints, " ".join(complaints))
     rules = subprocess.run(["udevadm", "test", "/sys/devices/virtual/mem/null"], capture_output=True, text=True, check=False)
@@ -199,15 +207,25 @@ def may_raise_limits() -> bool:
     return bool(effective >> 24 & 1) or resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY
 
 
-def who_asks() -> None:
-    """The network process, in its own user namespace as its unit has it, claims to stand at the machine."""
-    at_the_machine = "This can only be asked for at the machine."
+def taken_for_local(user: str = "") -> tuple[bool, str]:
+    """Whether a reset by this user, in a user namespace of its own as its unit has it, is judged as one at the machine; and what was said. None: an operator."""
     asking = ["/opt/treadctl/bin/treadctl", "reset", "--socket", str(SOCKET)]
-    command = ["systemd-run", "--quiet", "--wait", "--pipe", "-p", "User=treadctl-telemetry", "-p", "SupplementaryGroups=treadctl", "-p", "PrivateUsers=yes"]
-    answers = [subprocess.run(c, capture_output=True, text=True, check=False, timeout=60) for c in ([*command, *asking], asking)]
-    said = [" ".join((a.stdout + a.stderr).split()) for a in answers]
-    check("who comes from the network process cannot claim to stand at the machine", at_the_machine in said[0], said[0])
-    check("an operator at the machine is taken for one", answers[1].returncode == 0 or at_the_machine not in said[1], said[1])
+    if user:
+        asking = ["systemd-run", "--quiet", "--wait", "--pipe", *setting(f"User={user}", "SupplementaryGroups=treadctl", "PrivateUsers=yes"), *asking]
+    answer = subprocess.run(asking, capture_output=True, text=True, check=False, timeout=60)
+    said = " ".join((answer.stdout + answer.stderr).split())
+    return "This can only be asked for at the machine." not in said and bool(said), said
+
+
+def setting(*properties: str) -> list[str]:
+    return [word for one in properties for word in ("-p", one)]
+
+
+def who_asks() -> None:
+    """Each of them claims to stand at the machine; the kernel says who they are."""
+    for user, local in (("treadctl-telemetry", False), ("treadctl-console", False), ("treadctl-kiosk", True), ("", True)):
+        taken, said = taken_for_local(user)
+        check(f"{user or 'an operator'} {'is taken to stand' if local else 'cannot claim to stand'} at the machine", taken is local, said)
 
 
 def watchdog() -> None:
@@ -286,6 +304,115 @@ def network_process() -> None:
     run("systemctl", "stop", NETWORK)
 
 
+class Browser:
+    """As much of a browser as the console's forms need: one cookie jar, its own origin, the token of the last page."""
+
+    def __init__(self, unit: str) -> None:
+        self.base = f"http://127.0.0.1:{PORTS[unit]}"
+        self.cookies: dict[str, str] = {}
+        self.csrf = ""
+
+    def ask(self, path: str, form: dict[str, str] | None = None, method: str = "", json_body: dict[str, object] | None = None) -> tuple[int, str]:
+        """Status and text of an answer; redirections are not followed. A form, or JSON as a script of the page sends it."""
+        body = None if form is None else urlencode({"csrf": self.csrf, **form}).encode()
+        headers = {"Origin": self.base, "Accept": "text/html", "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        kind = FORM
+        if json_body is not None:
+            body, kind = json.dumps(json_body).encode(), "application/json"
+            headers |= {"Accept": kind, "X-CSRF-Token": self.csrf}
+        connection = HTTPConnection(self.base.removeprefix("http://"), timeout=30)
+        try:
+            headers |= {"Content-Type": kind} if body is not None else {}
+            connection.request(method or ("GET" if body is None else "POST"), path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+        finally:
+            connection.close()
+        for line in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        token = re.search(r'data-csrf="([^"]+)"', text)
+        self.csrf = token[1] if token else self.csrf
+        return answer.status, text
+
+
+def ready(unit: str) -> bool:
+    """Whether a door reaches daemon and database."""
+    try:
+        return Browser(unit).ask("/readyz")[0] == 200
+    except OSError:
+        return False
+
+
+def console() -> None:
+    """Both doors under their units: what they write, that their workers live under the system-call filter, and that the daemon hears them."""
+    Path("/etc/treadctl/console.toml").write_text('format = 1\nclinic = "Proof"\n')
+    since = now()
+    for unit in (KIOSK, DESK):
+        started = succeeds("systemctl", "start", unit) and until(lambda unit=unit: ready(unit), 30.0) is not None
+        check(f"{unit} starts, and reaches daemon and database", started, "" if started else journal(unit, since)[-800:])
+    files = {path.name: (path.owner(), path.group(), oct(path.stat().st_mode & 0o777)) for path in RECORDS.iterdir() if path.is_file()}
+    check("both doors may write the records, and nobody else may read them",
+          bool(files) and all(group == "treadctl-records" and mode.endswith("0") for _owner, group, mode in files.values()), files)  # fmt: skip
+    for unit in (KIOSK, DESK):
+        status, text = Browser(unit).ask("/api/v1/stop", {})
+        check(f"a stop by {unit} is taken without a sign-on", status == 200, text)
+    records(since)
+    at_the_screen(since)
+    old = int(show(DESK, "MainPID")["MainPID"])
+    run("systemctl", "kill", "--signal=SIGKILL", DESK)
+    check("the death of a door means nothing to the daemon", bool(snapshot()) and show(DAEMON, "ActiveState")["ActiveState"] == "active")
+    again = until(lambda: int(show(DESK, "MainPID")["MainPID"]) not in (0, old) and ready(DESK), 30.0)
+    check("it is started again", again is not None)
+    for unit in (KIOSK, DESK):
+        run("systemctl", "stop", unit)
+
+
+def at_the_screen(since: str) -> None:
+    """The screen at the machine is paired, somebody signs on and holds the reset: the daemon looks at the machine, not at where it was asked."""
+    pin = re.search(r"pairing PIN[^:]*: *([0-9]+)", journal(KIOSK, since))
+    kiosk = Browser(KIOSK)
+    paired = kiosk.ask("/pair", {"pin": pin[1] if pin else ""})[0]
+    signed_on = kiosk.ask("/sign-on", {"login": "attendant", "secret": PIN})[0]
+    kiosk.ask("/live")
+    check("the screen is paired by the PIN of the unit's journal, and an attendant signs on", (paired, signed_on) == (303, 303), (paired, signed_on))
+    status, text = kiosk.ask("/api/v1/session/reset", json_body={})
+    hold = json.loads(text).get("hold", "")
+    for number in range(1, 15):
+        time.sleep(0.1)
+        status, text = kiosk.ask(f"/api/v1/session/reset/{hold}", method="PUT", json_body={"n": number})
+        if status != 200 or json.loads(text)["done"]:
+            break
+    check("a reset held at the screen is judged as one made at the machine", "cord is not yet proven" in text or status == 200, text[-400:])
+
+
+def records(since: str) -> None:
+    """From the first administrator to a file made by a worker process."""
+    desk = Browser(DESK)
+    code = re.search(r"one-time code[^:]*: *([0-9a-f]{16})", journal(DESK, since))
+    check("the one-time code stands in the journal of the unit", code is not None, "" if code else journal(DESK, since)[-400:])
+    if code is None:
+        return
+    desk.ask("/first-run", {"code": code[1], "login": "head", "name": "Head", "password": PASSWORD})
+    desk.ask("/sign-on", {"login": "head", "secret": PASSWORD})
+    desk.ask("/users")
+    made = desk.ask("/users", {"login": "physio", "name": "Physio", "role": "physiotherapist", "password": PASSWORD, "pin": ""})
+    check("an administrator is made by the code, and makes a user", made[0] == 303, made[0])
+    desk.ask("/users", {"login": "attendant", "name": "Attendant", "role": "staff", "password": PASSWORD, "pin": PIN})
+    desk = Browser(DESK)
+    desk.ask("/sign-on", {"login": "physio", "secret": PASSWORD})
+    desk.ask("/people/new")
+    status, text = desk.ask("/people/new", {"name": "Proof One", "mass_kg": "70", "experience": "none", "unit": "km/h"})
+    check("a person is added, the name sealed", status == 303 and (RECORDS / "names.key").exists(), "" if status == 303 else text[-600:])
+    found = re.search(r'href="/people/(\w+)"', desk.ask("/people")[1])
+    status, text = desk.ask(f"/people/{found[1] if found else 'none'}/progress.pdf")
+    if status == 303:
+        time.sleep(10.0)
+        status, text = desk.ask(f"/people/{found[1] if found else 'none'}/progress.pdf")
+    check("a worker of the console makes a report", status == 200 and text.startswith("%PDF"), "" if status == 200 else f"{status} {text[-300:]}")
+    check("no door complained", not journal(DESK, since).count("Traceback"), journal(DESK, since)[-600:] if "Traceback" in journal(DESK, since) else "")
+
+
 def exposure() -> None:
     """Of the units as shipped: the drop-ins of the proof are taken away first."""
     shutil.rmtree("/etc/systemd/system/treadctld.service.d")
@@ -297,7 +424,7 @@ def exposure() -> None:
 
 
 def main() -> int:
-    for step in (boot, group_right, simulated_belt, start, who_asks, watchdog, killed, orderly_end, bad_input, network_process, exposure):
+    for step in (boot, group_right, simulated_belt, start, who_asks, watchdog, killed, orderly_end, bad_input, network_process, console, exposure):
         try:
             step()
         except Exception as error:  # noqa: BLE001 - a proof that stumbles has failed, and the rest is still worth seeing

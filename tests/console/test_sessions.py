@@ -190,7 +190,7 @@ async def test_trends_are_drawn_in_the_zone_the_clinic_chose_last(desk: Browser,
 async def test_trends_hold_each_figure_of_the_backward_sessions_and_the_measures(desk: Browser, records: Records) -> None:
     person, _ = await walker(records)
     forward = walked(person.id, 1, peak_mps=3.0)
-    backward = walked(person.id, 5, asymmetry_percent=12.0, max_rpe=13.0, unsteady_events=2)
+    backward = walked(person.id, 5, asymmetry_percent=12.0, max_rpe=13.0, imbalance_events=2, unsteady_events=3)
     await keep(records, Session(replace(forward.head, direction="forward"), 70.0), backward)
     await records.measures.add(DOCTOR, person.id, Measure.BACKWARD_WALK_3M_S, 4.4, (NOW - timedelta(days=3)).date())
     await desk.sign_on(Role.VIEWER)

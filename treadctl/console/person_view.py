@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import Request
@@ -14,7 +15,6 @@ from treadctl.console.kiosk import Today, today
 from treadctl.console.knowing import known_of
 from treadctl.console.prescribing import person_text
 from treadctl.console.session_rows import row_of
-from treadctl.console.trends import FIGURES, Figure, unit_of, value_of
 from treadctl.console.view import _
 from treadctl.console.words import NONE
 from treadctl.errors import TreadctlError
@@ -25,9 +25,11 @@ from treadctl.prescription.progress import Move, Proposal, propose
 from treadctl.records.model import Measure, MeasureRecord, Person, SessionHead
 from treadctl.records.sessions import Filter
 from treadctl.reports.figures import goes_backward
+from treadctl.reports.trends import Figure, trends
 
 SESSIONS_SHOWN: Final = 20
 REVISIONS_SHOWN: Final = 8
+LOW: Final = _("reads low while the rails are held")
 MASS_DIFFERS_KG: Final = 2.0  # derived: below it clothes and the hour of the day explain the difference
 MOVES: Final = {
     Move.UP: ("▲", _("Faster")),
@@ -42,6 +44,7 @@ class Card:
 
     figure: Figure
     unit: str
+    hint: str
     value: str
     day: str
 
@@ -115,18 +118,14 @@ def _newest(measures: tuple[MeasureRecord, ...]) -> list[MeasureRecord]:
 
 def _cards(context: Context, heads: tuple[SessionHead, ...], measures: tuple[MeasureRecord, ...]) -> list[Card]:
     words, cards = context.words, []
-    for figure in FIGURES:
+    backward = [head for head in heads if goes_backward(head)]
+    for trend in trends(backward, measures, words.units, words.zone):
         value, day = NONE, ""
-        if figure.measure is not None:
-            mine = [record for record in measures if record.measure is figure.measure]
-            if mine:
-                value, day = words.number(mine[-1].value, figure.digits), words.calendar(mine[-1].day)
-        else:
-            known = ((value_of(figure, head, words), head) for head in heads if goes_backward(head))
-            found = next(((number, head) for number, head in known if number is not None), None)
-            if found is not None:
-                value, day = words.number(found[0], figure.digits), words.day(found[1].started_at)
-        cards.append(Card(figure, unit_of(figure, words), value, day))
+        if trend.dots:
+            last = trend.dots[-1]
+            value, day = words.number(last.value, trend.digits), words.day(datetime.fromtimestamp(last.at_s, UTC))
+        hint = LOW if trend.figure.held_low else trend.figure.hint
+        cards.append(Card(trend.figure, words.say(trend.unit) if trend.unit else "", words.say(hint) if hint else "", value, day))
     return cards
 
 

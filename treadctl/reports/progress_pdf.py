@@ -9,7 +9,7 @@ from typing import Final
 
 from treadctl.records.model import MeasureRecord, Outcome, SessionHead
 from treadctl.reports.chart import SMALL, Frame, ceiling, draw_y_axis
-from treadctl.reports.figures import UNKNOWN, Setting, clock, finite
+from treadctl.reports.figures import UNKNOWN, Setting, clock, finite, goes_backward
 from treadctl.reports.listing import Block, Column, Listing, share_rows
 from treadctl.reports.page import ACCENT, ALARM, HEIGHT, INK, INNER, MARGIN, RULE, SOFT, Align, Page
 from treadctl.reports.trends import Trend, course, trends
@@ -37,7 +37,7 @@ def progress_pdf(
     ordered = sorted(heads, key=_started)
     page = Page(typeface, setting.say("Progress report"), setting.say("Trends over sessions"), setting.language)
     top = _draw_head(page, setting, ordered, person_id, name)
-    panels = trends(ordered, measures, setting.units)
+    panels = trends([head for head in ordered if goes_backward(head)], measures, setting.units, setting.zone)
     instants = [dot.at_s for panel in panels for dot in panel.dots] + [_started(head) for head in ordered]
     first, last = (min(instants), max(instants)) if instants else (setting.made_at.timestamp(),) * 2
     span = (first, last) if last - first >= DAY_S else (first - DAY_S, last + DAY_S)
@@ -84,16 +84,16 @@ def _draw_head(page: Page, setting: Setting, ordered: Sequence[SessionHead], per
 
 def _draw_panel(page: Page, setting: Setting, trend: Trend, left: float, top: float, width: float, span: tuple[float, float]) -> None:
     values = [dot.value for dot in trend.dots]
-    high = ceiling(values, trend.least_high, trend.most_high)
-    frame = Frame(left + 22.0, top + 25.0, width - 22.0, PANEL - 46.0, span[0], span[1], trend.low, high)
-    title = f"{setting.say(trend.title)}, {setting.word(trend.unit)}"
+    high = ceiling(values, *trend.highs)
+    frame = Frame(left + 22.0, top + 25.0, width - 22.0, PANEL - 46.0, span[0], span[1], trend.figure.low, high)
+    title = f"{setting.say(trend.figure.title)}, {setting.word(trend.unit)}"
     ends = ""
     if values:
         ends = setting.say("first {first}, latest {latest}", first=setting.number(values[0], trend.digits), latest=setting.number(values[-1], trend.digits))
     ends = page.fit(ends, width * 0.48, 7.0)
     page.text(left + width, top + 9.0, ends, 7.0, colour=SOFT, align="right")
     page.text(left, top + 9.0, page.fit(title, width - page.width(ends, 7.0) - 6.0, 7.5, True), 7.5, bold=True)
-    page.text(left, top + 18.0, page.fit(setting.word(trend.hint), width, SMALL), SMALL, colour=SOFT)
+    page.text(left, top + 18.0, page.fit(setting.word(trend.figure.hint), width, SMALL), SMALL, colour=SOFT)
     draw_y_axis(page, setting, frame, 3)
     _draw_days(page, setting, frame)
     if not values:
