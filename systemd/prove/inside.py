@@ -208,7 +208,7 @@ def may_raise_limits() -> bool:
 
 
 def taken_for_local(user: str = "") -> tuple[bool, str]:
-    """Whether a reset by this user, in a user namespace of its own as its unit has it, is judged as one at the machine; and what was said. None: an operator."""
+    """Whether a reset by this user, in a user namespace of its own, is judged as one at the machine; and what was said. Without a user: an operator."""
     asking = ["/opt/treadctl/bin/treadctl", "reset", "--socket", str(SOCKET)]
     if user:
         asking = ["systemd-run", "--quiet", "--wait", "--pipe", *setting(f"User={user}", "SupplementaryGroups=treadctl", "PrivateUsers=yes"), *asking]
@@ -402,7 +402,7 @@ def records(since: str) -> None:
     desk = Browser(DESK)
     desk.ask("/sign-on", {"login": "physio", "secret": PASSWORD})
     desk.ask("/people/new")
-    status, text = desk.ask("/people/new", {"name": "Proof One", "mass_kg": "70", "experience": "none", "unit": "km/h"})
+    status, text = desk.ask("/people/new", {"name": "Proof One", "mass_kg": "70", "own_speed": "5", "experience": "first", "unit": "km/h"})
     check("a person is added, the name sealed", status == 303 and (RECORDS / "names.key").exists(), "" if status == 303 else text[-600:])
     found = re.search(r'href="/people/(\w+)"', desk.ask("/people")[1])
     status, text = desk.ask(f"/people/{found[1] if found else 'none'}/progress.pdf")
