@@ -54,7 +54,7 @@ fi
 echo "installing treadctl into it ..."
 version=$(chroot "$base" /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ "$version" = "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ] || { echo "$python is not Python $version, the root's version" >&2; exit 2; }
-rm -rf "$base/opt/treadctl" "$base/opt/proof" "$base/etc/treadctl" "$base/var/lib/treadctl" "$base"/etc/systemd/system/treadctl*
+rm -rf "$base/opt/treadctl" "$base/opt/proof" "$base/etc/treadctl" "$base/var/lib/treadctl" "$base/var/lib/treadctl-records" "$base"/etc/systemd/system/treadctl*
 chroot "$base" /usr/bin/python3 -m venv --without-pip /opt/treadctl
 site=$base/opt/treadctl/lib/python$version/site-packages
 "$python" -m pip install -qq --disable-pip-version-check --root-user-action ignore --no-deps --require-hashes --target "$site" -r "$repo/requirements/run.txt"

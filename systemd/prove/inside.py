@@ -404,7 +404,7 @@ def records(since: str) -> None:
     desk.ask("/people/new")
     status, text = desk.ask("/people/new", {"name": "Proof One", "mass_kg": "70", "own_speed": "5", "experience": "first", "unit": "km/h"})
     check("a person is added, the name sealed", status == 303 and (RECORDS / "names.key").exists(), "" if status == 303 else text[-600:])
-    found = re.search(r'href="/people/(\w+)"', desk.ask("/people")[1])
+    found = re.search(r'href="/people/([A-Z0-9]+)"', desk.ask("/people")[1])
     status, text = desk.ask(f"/people/{found[1] if found else 'none'}/progress.pdf")
     if status == 303:
         time.sleep(10.0)
