@@ -200,6 +200,17 @@ async def test_a_session_without_its_details_is_told_as_missing(records: Records
     assert (await refusal(records.sessions.get("s1"))).kind.code == "TC605"
 
 
+async def test_no_more_than_a_month_of_the_oldest_goes_at_once(records: Records) -> None:
+    assert await records.retention.retire(CHIEF, NOON) == 0
+    await write(records, *(a_session(f"s{days}", started_at=NOON - timedelta(days=days)) for days in (0, 10, 100, 110, 125, 140)))
+    ahead = NOON + timedelta(days=9000)
+    assert await records.retention.retire(CHIEF, NOON - timedelta(days=200)) == 0
+    assert await records.retention.retire(CHIEF, NOON - timedelta(days=120)) == 2
+    assert await records.retention.retire(CHIEF, ahead) == 2
+    assert await ids(records) == ["s0", "s10"]
+    assert await records.retention.retire(CHIEF, NOON - timedelta(days=10)) == 0
+
+
 async def test_old_sessions_go_and_stay_away(records: Records) -> None:
     person = await records.people.add(PHYSIO)
     await records.armings.add(PHYSIO, "request-1", person.id)

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from treadctl.core.messages import Origin
 from treadctl.errors import TreadctlError
 from treadctl.ipc.aio import Dial
 from treadctl.prescription.frame import frame_of
+from treadctl.records.audit import Actor
 from treadctl.records.importing import START, Importer
 from treadctl.records.importing.backlog import waiting_bytes
 from treadctl.records.importing.cursor import parse
@@ -39,6 +40,9 @@ from treadctl.reports.work import Workshop
 
 LOG: Final = logging.getLogger("treadctl.console")
 EXIT_INPUT: Final = 2
+DAY_S, YEAR_DAYS = 86400.0, 365.25
+RETIRES_AFTER_S: Final = 3600.0  # not as a door opens: whoever starts it at 8 in the morning waits for pages
+RETIRES: Final = Actor("retention", "system")
 SHARED: Final = 0o660  # both doors, two users of one group, write one database
 
 
@@ -94,7 +98,7 @@ def server(context: Context) -> uvicorn.Server:
 
 async def serve(settings: Settings, door: Door) -> None:
     """Serve one door until SIGTERM or SIGINT."""
-    async with opened(settings, door) as bare, importing(bare) as context:
+    async with opened(settings, door) as bare, importing(bare) as context, retiring(context):
         await announce(context)
         await server(context).serve()
 
@@ -123,6 +127,32 @@ async def importing(context: Context) -> AsyncIterator[Context]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@asynccontextmanager
+async def retiring(context: Context, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
+    """Remove each day what is older than the clinic keeps, where that is set and this door is the one that fills the records."""
+    years = context.settings.retention.sessions_years
+    if years is None or context.settings.imports is not context.door:
+        yield
+        return
+    task = asyncio.create_task(_retire(context, timedelta(days=YEAR_DAYS * years), sleep), name="retention")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _retire(context: Context, kept: timedelta, sleep: Callable[[float], Awaitable[None]]) -> None:
+    await sleep(RETIRES_AFTER_S)
+    while True:
+        try:
+            await context.records.retention.retire(RETIRES, context.now() - kept)
+        except TreadctlError as error:
+            LOG.warning("old sessions cannot be removed now: %s", error)
+        await sleep(DAY_S)
 
 
 class _Told:

@@ -54,6 +54,12 @@ class Idle(Strict):
     longest_hours: float = Field(12.0, ge=0.5, le=72.0, description="longest time signed on in all, h")
 
 
+class Retention(Strict):
+    """[retention]: how long records are kept; nothing is removed where it is not set."""
+
+    sessions_years: float | None = Field(None, ge=0.1, le=100.0, description="sessions older than this are removed, a month of the oldest a day, years")
+
+
 class Settings(Strict):
     """Everything in `console.toml`."""
 
@@ -72,6 +78,7 @@ class Settings(Strict):
     kiosk: Listener = Field(default_factory=lambda: Listener.model_validate({"port": 8480}), description="the door at the machine")
     desk: Listener = Field(default_factory=lambda: Listener.model_validate({"port": 8481}), description="the door of everybody else")
     idle: Idle = Field(default_factory=lambda: Idle.model_validate({}), description="when somebody is signed off")
+    retention: Retention = Field(default_factory=lambda: Retention.model_validate({}), description="how long records are kept")
 
     @field_validator("zone")
     @classmethod

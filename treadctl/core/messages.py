@@ -65,10 +65,7 @@ class ArmOrder:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of one person. `expires_s` is on the daemon's own monotonic clock: a late request is refused, a late stop is still taken.
-
-    `arming` goes with START_HOLD: the id of the ARM request whose program is to start, so that nobody starts another one than they see.
-    """
+    """One request of one person. `expires_s` is on the daemon's own monotonic clock: a late request is refused, a late stop is still taken."""
 
     kind: RequestKind
     request_id: str
@@ -77,7 +74,7 @@ class Request:
     expires_s: float
     arm: ArmOrder | None = None
     answer: Answer | None = None
-    arming: str = ""
+    arming: str = ""  # of START_HOLD: the id of the ARM request whose program is to start, so that nobody starts another one than they see
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from treadctl.core.interlock import ROWS, Cause, Clears, acknowledge, blockers
@@ -72,9 +72,7 @@ class Walk:
         index = self.arm.program.index_at(elapsed_s)
         if index is None:
             return replace(self, elapsed_s=elapsed_s, moving_s=moving_s, finished=True)
-        prompts = self.prompts
-        if index != self.segment:
-            prompts += tuple(p for p in self.arm.program.segments[index].prompts if p not in prompts)
+        prompts = self.prompts if index == self.segment else (*self.prompts, *(p for p in self.arm.program.segments[index].prompts if p not in self.prompts))
         return Walk(
             self.arm, self.arming, self.armed_at_s, self.limits, index, elapsed_s, moving_s, False, self.held, prompts, self.answers,
             self.pressed_since_s, self.pressed_last_s,
@@ -95,32 +93,16 @@ class Asked:
         return self.local_stop or self.remote_stop or self.end
 
 
-NOTHING: Final = Asked()
-
-
 def stops_among(requests: tuple[Request, ...]) -> Asked:
     """The stops among `requests`. A late one is taken all the same: a stop is never refused."""
-    if not requests:
-        return NOTHING
     stops = [r for r in requests if r.kind is RequestKind.STOP]
     local = any(r.origin is Origin.LOCAL for r in stops)
     return Asked(local, bool(stops) and not local, any(r.kind is RequestKind.END for r in requests))
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """What the requests of one step changed."""
-
-    session: SessionState
-    walk: Walk
-    replies: tuple[Reply, ...] = ()
-    reset: bool = False
-    resumed: bool = False
-
-
 @dataclass(slots=True)
-class _Desk:
-    """Working copy while the requests of one step are served in order."""
+class Desk:
+    """Working copy while the requests of one step are served in order: what they changed, and what was answered."""
 
     session: SessionState
     walk: Walk
@@ -130,7 +112,7 @@ class _Desk:
     now_s: float
     reset: bool = False
     resumed: bool = False
-    replies: list[Reply] = field(default_factory=list)
+    replies: tuple[Reply, ...] = ()
 
 
 def start_blockers(walk: Walk, causes: tuple[Cause, ...], stands: bool, setup: Setup, sample: Sample) -> tuple[tuple[str, str], ...]:
@@ -157,11 +139,9 @@ def _hands_on(setup: Setup, sample: Sample, person: Person) -> bool:
 
 def serve(
     session: SessionState, walk: Walk, causes: tuple[Cause, ...], motion: Motion, view: View, requests: tuple[Request, ...], now_s: float
-) -> Granted:
+) -> Desk:
     """Grant or refuse each request in its order. Nothing here can make the belt move but a start held at the machine."""
-    if not requests:
-        return Granted(session, walk)
-    desk = _Desk(session, walk, causes, motion, view, now_s)
+    desk = Desk(session, walk, causes, motion, view, now_s)
     for request in requests:
         if request.kind in STOPPING_REQUESTS:
             reasons: tuple[str, ...] = ()
@@ -171,11 +151,11 @@ def serve(
             reasons = ("This can only be asked for at the machine.",)
         else:
             reasons = _SERVE[request.kind](desk, request)
-        desk.replies.append(Reply(request.request_id, not reasons, reasons))
-    return Granted(desk.session, desk.walk, tuple(desk.replies), desk.reset, desk.resumed)
+        desk.replies += (Reply(request.request_id, not reasons, reasons),)
+    return desk
 
 
-def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _arm(desk: Desk, request: Request) -> tuple[str, ...]:
     order = request.arm
     if desk.session not in {SessionState.IDLE, SessionState.ENDED}:
         return (f"A program can be armed at rest only; the session is {desk.session.value}.",)
@@ -190,17 +170,16 @@ def _arm(desk: _Desk, request: Request) -> tuple[str, ...]:
             return (f"Segment {number} ({segment.label}) is beyond the limits of the machine or the person.",)
         if not (0.0 <= segment.grade_percent <= limits.max_grade_percent):
             return (f"Segment {number} ({segment.label}) asks for a grade this machine or person may not have.",)
-    first = order.program.segments[0]
-    desk.walk = Walk(order, request.request_id, desk.now_s, limits, prompts=first.prompts, pressed_last_s=desk.walk.pressed_last_s)
+    desk.walk = Walk(order, request.request_id, desk.now_s, limits, prompts=order.program.segments[0].prompts, pressed_last_s=desk.walk.pressed_last_s)
     desk.session = follow(desk.session, Event.ARM)
     return ()
 
 
-def _latched(desk: _Desk) -> tuple[str, ...]:
+def _latched(desk: Desk) -> tuple[str, ...]:
     return tuple(ROWS[c.row].sentence for c in desk.causes if c.active)
 
 
-def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _start_hold(desk: Desk, request: Request) -> tuple[str, ...]:
     now, last_s = desk.now_s, desk.walk.pressed_last_s
     pressed_anew = not (now - last_s <= HOLD_GAP_S)
     walk = desk.walk = replace(desk.walk, pressed_last_s=now)
@@ -224,7 +203,7 @@ def _start_hold(desk: _Desk, request: Request) -> tuple[str, ...]:
     return ()
 
 
-def _hold(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _hold(desk: Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in MOVING:
         return ("Nothing is running.",)
     desk.walk = replace(desk.walk, held=True)
@@ -232,7 +211,7 @@ def _hold(desk: _Desk, request: Request) -> tuple[str, ...]:
     return ()
 
 
-def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _resume(desk: Desk, request: Request) -> tuple[str, ...]:
     waiting = [c for c in desk.causes if c.active and ROWS[c.row].clears is Clears.RESUME]
     if desk.session not in MOVING or not (desk.walk.held or waiting):
         return ("Nothing is held.",)
@@ -242,7 +221,7 @@ def _resume(desk: _Desk, request: Request) -> tuple[str, ...]:
     return still
 
 
-def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _reset(desk: Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in {SessionState.TRIPPED, SessionState.ENDED}:
         return ("There is nothing to reset.",)
     if not desk.motion.settled:
@@ -256,7 +235,7 @@ def _reset(desk: _Desk, request: Request) -> tuple[str, ...]:
     return ()
 
 
-def _answer(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _answer(desk: Desk, request: Request) -> tuple[str, ...]:
     answer = request.answer
     if answer is None or not (0.0 <= answer.score <= 20.0):
         return ("The answer carries no score on its scale.",)
@@ -266,7 +245,7 @@ def _answer(desk: _Desk, request: Request) -> tuple[str, ...]:
     return ()
 
 
-def _disarm(desk: _Desk, request: Request) -> tuple[str, ...]:
+def _disarm(desk: Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in {SessionState.ARMED, SessionState.ENDED}:
         return ("No program is armed.",)
     latched = _latched(desk)
