@@ -47,8 +47,9 @@ def tell(console: Console, sample: Sample, doors: Doors) -> None:
 
 
 def stay(console: Console, belt: SimulatedBelt) -> None:
-    """Keep it all running until q or Ctrl-C; meanwhile act what is typed, and put the simulated person back on the belt whenever it stands."""
+    """Keep it all running until q or Ctrl-C; meanwhile act what is typed, and help the simulated person up whenever the belt stands."""
     console.print("\nThe console stays open. Type c = pull the cord, g = lose balance, then Enter; q ends.")
+    console.print("Once the belt stands the person is helped up and the cord clipped on; the reset is yours, at the machine's page.")
     try:
         while True:
             typed = _line(LOOKS_EVERY_S)
@@ -56,7 +57,6 @@ def stay(console: Console, belt: SimulatedBelt) -> None:
                 return
             if typed == "c":
                 belt.set("cord", closed=False)
-                belt.set("cord", closed=True)
             elif typed == "g":
                 belt.runner("lose_balance")
             else:
@@ -74,7 +74,12 @@ def _line(limit_s: float) -> str | None:
 
 
 def _help_up(belt: SimulatedBelt) -> None:
+    """Once the belt stands: the person on it again, hands on the rails, the cord clipped on; a reset is left to whoever sits at the console."""
     state = belt.state()
-    if abs(float(state["belt_speed_mps"])) < 0.01 and state["runner"]["posture"] != "standing":
+    if abs(float(state["belt_speed_mps"])) >= 0.01:
+        return
+    if state["runner"]["posture"] != "standing":
         belt.runner("mount")
         belt.runner("hands_on")
+    if not (state["inputs"]["cord_a"] and state["inputs"]["cord_b"]):
+        belt.set("cord", closed=True)
