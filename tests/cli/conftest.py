@@ -29,7 +29,7 @@ SNAPSHOT = Snapshot(
     at_s=100.0,
     state="running",
     since_s=40.0,
-    program=ProgramView("mini ramp", "reverse", "console", 1, 3, "0.4 m/s", 60.0, 180.0, 240.0),
+    program=ProgramView("mini ramp", "reverse", "console", 1, 3, "0.4 m/s", 60.0, 180.0, 240.0, arming="ab" * 16),
     belt=BeltView(0.39, 0.40, "reverse", "reverse", 0.5, 0.02),
     rails=RailsView(70.0, 35.0, 10.2, 5.1, 0.01, 0.01),
     channels=(ChannelView("cord_a", True, 0.004, "good"), ChannelView("harness", False, 0.02, "good")),

@@ -74,6 +74,7 @@ async def test_start_renews_until_the_belt_is_started(served: Served, capsys: py
     gaps = [b.received_s - a.received_s for a, b in zip(served.requests, served.requests[1:], strict=False)]
     assert all(gap >= 0.05 for gap in gaps)
     assert all(r.expires_s - r.issued_s <= 0.26 for r in served.requests)
+    assert {r.arming for r in served.requests} == {"ab" * 16}  # what was shown as armed when the key went down
 
 
 async def test_a_start_released_too_early_starts_nothing_and_says_so(served: Served, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,9 +95,10 @@ def start(
     if hold_seconds is None and not sys.stdin.isatty():
         raise TreadctlError("bad_value", "--hold-seconds", "without a terminal there is no key to hold")
     with open_client(socket) as client:
-        program = client.snapshot().program
-        if program is not None and not as_json:
-            print(f"Armed: {program.name}, {program.duration_s / 60.0:.0f} min.", file=sys.stderr)
+        now = client.snapshot()
+        program = now.program
+        if program is not None and now.state == "armed" and not as_json:
+            print(f"Armed: {program.name}, {program.duration_s / 60.0:.1f} min.", file=sys.stderr)
         ask = _renewal(client, program.arming if program is not None else "")
         try:
             state = _hold_for(hold_seconds, ask) if hold_seconds is not None else _hold_key(ask)
