@@ -270,16 +270,16 @@ async def test_a_crowd_that_signs_on_at_once_is_not_hashed_for_as_long_as_it_tak
 
 async def test_a_forgotten_password_is_set_from_the_command_line_and_the_trail_knows(desk: Browser, records: Records) -> None:
     await desk.sign_on(Role.ADMINISTRATOR)
-    await set_password(records, " Administrator ", "eight quiet treadmills", QUICK)
+    await set_password(records, "root", " Administrator ", "eight quiet treadmills", QUICK)
     assert (await desk.client.get("/me")).status_code == 401
     other = await another(desk)
     await other.send("/sign-on", 401, login="administrator", secret=PASSWORD)
     await other.send("/sign-on", login="administrator", secret="eight quiet treadmills")  # noqa: S106
-    (entry,) = (await records.audit.entries(who="command line")).items
+    (entry,) = (await records.audit.entries(who="command line, root")).items
     assert entry.action == "user.password_set"
     for login, password, code in (("nobody", "eight quiet treadmills", "TC605"), ("staff", "short", "TC104")):
         with pytest.raises(TreadctlError) as caught:
-            await set_password(records, login, password, QUICK)
+            await set_password(records, "root", login, password, QUICK)
         assert caught.value.kind.code == code
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from console_rig import NOW, Browser, walker
+from sqlalchemy import update
 
 from treadctl.console.serve import DAY_S, RETIRES_AFTER_S, _first_key, retiring
 from treadctl.console.settings import Retention
 from treadctl.errors import TreadctlError
 from treadctl.records.model import SessionHead
+from treadctl.records.schema import USERS
 from treadctl.records.sessions import Filter
 from treadctl.records.store import Records
 from treadctl.records.vault import make_key
@@ -80,15 +83,13 @@ async def waits_of(browser: Browser, years: float | None, days: int) -> list[flo
 
 async def test_sessions_older_than_the_clinic_keeps_are_removed_each_day(desk: Browser, records: Records) -> None:
     person, _ = await walker(records)
-    kept = [head.started_at for head in await heads(records, person.id)]
-    assert (NOW - min(kept)).days > 20
-    assert await waits_of(desk, 0.1, 1) == [RETIRES_AFTER_S, DAY_S]  # 36 days: none is as old
-    assert len(await heads(records, person.id)) == len(kept)
-    desk.clock.later(86400.0 * 20)
-    assert await waits_of(desk, 0.1, 2) == [RETIRES_AFTER_S, DAY_S, DAY_S]
-    left = [head.started_at for head in await heads(records, person.id)]
-    assert left == [at for at in kept if (NOW - at).days <= 16]
-    assert 0 < len(left) < len(kept)
+    async with records.database.write() as connection:
+        await connection.execute(update(USERS).values(created_at=NOW - timedelta(days=20)))
+    assert await waits_of(desk, 1.0, 1) == [RETIRES_AFTER_S, DAY_S]
+    assert len(await heads(records, person.id)) == 3
+    desk.clock.later(86400.0 * 366)
+    assert await waits_of(desk, 1.0, 2) == [RETIRES_AFTER_S, DAY_S, DAY_S]
+    assert [(NOW - head.started_at).days for head in await heads(records, person.id)] == [24]  # before the first user: of a clock that was behind
 
 
 async def test_nothing_is_removed_where_no_time_is_set(desk: Browser, records: Records) -> None:
@@ -99,7 +100,7 @@ async def test_nothing_is_removed_where_no_time_is_set(desk: Browser, records: R
 
 
 async def test_the_door_that_does_not_fill_the_records_removes_nothing(kiosk: Browser) -> None:
-    settings = kiosk.context.settings.model_copy(update={"retention": Retention(sessions_years=0.1)})
+    settings = kiosk.context.settings.model_copy(update={"retention": Retention(sessions_years=1.0)})
     async with retiring(replace(kiosk.context, settings=settings), None):  # type: ignore[arg-type]
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "retention"]
 

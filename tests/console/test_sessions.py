@@ -200,7 +200,7 @@ async def test_trends_hold_each_figure_of_the_backward_sessions_and_the_measures
     assert answer["sessions"] == 4
     assert figures["peak"]["v"] == [3.6, 3.6, 3.6, 3.6]
     assert figures["peak"]["t"] == sorted(figures["peak"]["t"])
-    assert figures["events"]["v"] == [0.0, 0.0, 0.0, 2.0]
+    assert figures["events"]["v"] == [0.0, 0.0, 0.0, 5.0]
     assert figures["symmetry"]["v"] == [12.0]
     assert figures["rpe"]["v"] == [13.0]
     assert figures["walk_3m"]["v"] == [4.4]

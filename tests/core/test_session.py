@@ -182,6 +182,21 @@ def test_what_was_armed_too_long_ago_is_put_away_and_can_be_armed_anew() -> None
     assert rig.last.session in MOVING  # only what waits grows old
 
 
+@pytest.mark.parametrize("origin", Origin)
+def test_whoever_held_just_now_is_not_overruled_by_a_resume_decided_before(rig: Rig, origin: Origin) -> None:
+    rig.to_speed()
+    assert rig.asked(RequestKind.HOLD)[0]
+    rig.run(3.0)
+    assert rig.asked(RequestKind.HOLD, origin=origin)[0]
+    rig.run(0.9)
+    assert rig.asked(RequestKind.RESUME) == (False, ("It was held just now; look at why, and ask again.",))
+    assert rig.last.session is SessionState.HOLD
+    rig.run(0.2)
+    assert rig.asked(RequestKind.RESUME)[0]
+    rig.run(0.1)
+    assert rig.last.session in MOVING - {SessionState.HOLD}
+
+
 def test_a_preflight_objection_blocks_the_start(rig: Rig) -> None:
     rig.prove_and_reset()
     rig.asked(RequestKind.ARM, arm=ArmOrder(WALK, PERSON, LIMITS, CHECKED, preflight=("Ask the physician first.",)))

@@ -94,7 +94,7 @@ def test_measures_are_told_apart() -> None:
 def test_the_line_is_the_median_and_of_counts_the_mean() -> None:
     heads = rig.heads(5)
     spiky = [
-        replace(head, summary=replace(head.summary, peak_mps=peak, imbalance_events=count))
+        replace(head, summary=replace(head.summary, peak_mps=peak, imbalance_events=count, unsteady_events=0))
         for head, peak, count in zip(heads, (1, 1, 9, 1, 1), (0, 0, 5, 0, 0), strict=True)
     ]
     panels = trends(spiky, [], Units.MPS)

@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 import reports_rig as rig
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from treadctl.records.model import Session, Summary
@@ -58,6 +58,7 @@ def test_a_negative_number_stays_a_number() -> None:
 
 
 @given(st.text(max_size=60))
+@example("\x1f=")
 def test_any_text_comes_back_as_one_cell(text: str) -> None:
     head = replace(rig.head(), machine=text, cause=text)
     found = rows(sessions_csv([head, rig.head(9)]))

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from treadctl.cli.console import DEFAULT_PATH
+from treadctl.errors import TreadctlError
+from treadctl.ipc.asking import user_name
 
 
 def command(
@@ -26,9 +28,17 @@ async def _set(config: Path, login: str, password: str) -> None:
     from treadctl.console.settings import load  # noqa: PLC0415
     from treadctl.records.store import Records  # noqa: PLC0415
 
-    settings = load(config)
-    records = await Records.open(settings.database)
+    url = load(config).database
+    if not await asyncio.to_thread(_there, url):
+        raise TreadctlError("database_absent", url, "there is no such file: nobody has opened the console with these settings yet")
+    records = await Records.open(url)
     try:
-        await set_password(records, login, password)
+        await set_password(records, user_name(), login, password)
     finally:
         await records.close()
+
+
+def _there(url: str) -> bool:
+    """Whether there is a SQLite file of this URL: opening it would make one. Servers say for themselves."""
+    kind, _, path = url.partition(":///")
+    return kind != "sqlite" or Path(f"/{path.lstrip('/')}").is_file()

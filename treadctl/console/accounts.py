@@ -249,16 +249,18 @@ class Accounts:
         return await self._records.users.add(SYSTEM, login.strip().lower(), name.strip(), Role.ADMINISTRATOR, password_hash=kept)
 
 
-async def set_password(records: Records, login: str, password: str, hasher: PasswordHasher | None = None) -> User:
-    """A new password for somebody who forgot theirs, from the command line of whoever may write the records. TC104 for one that is too easy, TC605."""
+async def set_password(records: Records, who: str, login: str, password: str, hasher: PasswordHasher | None = None) -> User:
+    """A new password for somebody who forgot theirs, from the command line of `who`, who may write the records. TC104 for one that is too easy, TC605."""
     account = await records.users.by_login(login.strip().lower())
     if account is None:
         raise missing("user", login)
+    if not account.user.active:
+        raise TreadctlError("bad_value", f"user {login}", "may not sign on; an administrator lets them again")
     too_easy = _too_easy(password, pin=False)
     if too_easy:
         raise TreadctlError("bad_value", "password", too_easy)
     kept = await asyncio.to_thread((hasher or PasswordHasher()).hash, password)
-    return await records.users.set_password_hash(Actor("command line", "system"), account.user.id, kept)
+    return await records.users.set_password_hash(Actor(f"command line, {who}", "system"), account.user.id, kept)
 
 
 def new_pin() -> str:

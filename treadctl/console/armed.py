@@ -1,7 +1,4 @@
-"""Whose program is armed, and whether the one who holds the button may start it: what was prepared by them, and would be armed again today.
-
-What was armed long ago is not there any more: the daemon puts it away (`Setup.arm_valid_s`).
-"""
+"""Whose program is armed, and whether the one who holds the button may start it: what was prepared by them, not long ago, and would be armed again today."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from treadctl.errors import TreadctlError
 from treadctl.records.model import Arming
 
 SHOWN_S: Final = 0.4  # states come ten times a second
+LONGEST_S: Final = 15 * 60.0  # a checklist is of a person who stands there now; the daemon says so too, but its clock stands while a computer sleeps
 PUT_AWAY: Final = _("Put it away on the page of the machine, then open the person again.")
 
 
@@ -66,7 +64,7 @@ async def whose(context: Context, who: Visitor) -> Whose:
 
 
 async def require_startable(context: Context, who: Visitor, arming_id: str, refusals: Callable[[Arming], Awaitable[tuple[str, ...]]]) -> None:
-    """Raises Problem 409 unless the machine holds what was armed by `arming_id`, by this visitor, and `refusals` finds nothing against it."""
+    """Raises Problem 409 unless the machine holds what was armed by `arming_id`, by this visitor and not long ago, and `refusals` finds nothing against it."""
     say = context.words.say
     require_armed(context, arming_id)
     arming = await context.records.armings.find(arming_id)
@@ -75,6 +73,8 @@ async def require_startable(context: Context, who: Visitor, arming_id: str, refu
     if who.user is None or arming.by != who.user.login:
         text = say(_("The checklist was gone through by somebody else.")) + " " + say(PUT_AWAY)
         raise Problem(409, "Armed by somebody else", text, "armed_by_other")
+    if not (-1.0 <= (context.now() - arming.at).total_seconds() <= LONGEST_S):
+        raise Problem(409, "Armed long ago", say(_("The checklist was gone through too long ago.")) + " " + say(PUT_AWAY), "armed_long_ago")
     reasons = await refusals(arming)
     if reasons:
         raise Problem(409, "Not any more", " ".join(reasons), "preflight", reasons)

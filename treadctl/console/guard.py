@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,6 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOG: Final = logging.getLogger("treadctl.console")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 ARRIVED: Final = "treadctl.arrived_s"  # in the scope of a request: when it came
 STOP_PATHS: Final = frozenset({"/stop", "/api/v1/stop"})
@@ -101,6 +103,7 @@ class Guard:
         path = scope["path"].rstrip("/")
         if scope["method"] == "POST" and path in STOP_PATHS:
             if (b"sec-fetch-site", b"cross-site") in scope["headers"]:
+                LOG.warning("a stop that another site's page sent was not taken")
                 await _answer(_FOREIGN_STOP, headed)
             else:
                 await self._app({**scope, "path": path}, _nothing, headed)

@@ -89,7 +89,7 @@ async def stop_form(request: Request, context: Ctx) -> HTMLResponse:
 
 @ROUTES.post("/api/v1/stop", response_model=Taken)
 async def stop(context: Ctx) -> dict[str, Any]:
-    """Stop the belt. No session, no body, no confirmation; never refused. At the machine SS1 at once, from a desk SS2."""
+    """Stop the belt. No session, no body, no confirmation; refused to another site's page only. At the machine SS1 at once, from a desk SS2."""
     try:
         taken = await context.link.stop(_stopper(context))
     except TreadctlError as error:

@@ -1,6 +1,7 @@
 """Who may do what, where and when: one table of command, roles, places and states. What is not in it is denied.
 
-The daemon decides over the belt by rules of its own; a right here only lets the question through. Stop is in the table for everybody, everywhere, always.
+The daemon decides over the belt by rules of its own; a right here only lets the question through. Stop is in the table for everybody, everywhere, always; only
+another site's page is turned away before (decision 10).
 """
 
 from __future__ import annotations

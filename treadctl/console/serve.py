@@ -40,7 +40,7 @@ from treadctl.reports.work import Workshop
 
 LOG: Final = logging.getLogger("treadctl.console")
 EXIT_INPUT: Final = 2
-DAY_S, YEAR_DAYS = 86400.0, 365.25
+DAY_S, YEAR_DAYS = 86400.0, 366.0
 RETIRES_AFTER_S: Final = 3600.0  # not as a door opens: whoever starts it at 8 in the morning waits for pages
 RETIRES: Final = Actor("retention", "system")
 SHARED: Final = 0o660  # both doors, two users of one group, write one database

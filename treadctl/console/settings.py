@@ -57,7 +57,7 @@ class Idle(Strict):
 class Retention(Strict):
     """[retention]: how long records are kept; nothing is removed where it is not set."""
 
-    sessions_years: float | None = Field(None, ge=0.1, le=100.0, description="sessions older than this are removed, a month of the oldest a day, years")
+    sessions_years: float | None = Field(None, ge=1.0, le=100.0, description="sessions older than this are removed, a month of the oldest a day, years")
 
 
 class Settings(Strict):

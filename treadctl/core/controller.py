@@ -124,10 +124,8 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
     )  # fmt: skip
     causes = evaluate(state.causes, view, engaged, now)
     action = verdict(causes)
-    expired = not (now - walk.armed_at_s <= setup.arm_valid_s)
-    session = _judge(state.session, action, asked, motion.settled, expired)
-    if session is SessionState.IDLE and state.session is SessionState.ARMED:
-        walk = walk.put_away()
+    session = _judge(state.session, action, asked, motion.settled, not (now - walk.armed_at_s <= setup.arm_valid_s))
+    walk = walk.put_away() if session is SessionState.IDLE and state.session is SessionState.ARMED else walk
 
     granted = serve(session, walk, causes, motion, view, inputs.requests, now)
     session, walk = granted.session, granted.walk
@@ -140,7 +138,7 @@ def step(state: State, inputs: Inputs, now_s: float) -> tuple[State, Output]:
         causes = release(causes)
     if action is Action.HOLD and session in MOVING:
         session = follow(session, Event.HOLD)
-    elif session in MOVING and not walk.held:
+    elif session in MOVING and walk.held_at_s is None:
         session = follow(session, walk.block_event)
 
     walk, ramp, mode, direction_now = _walk_on(session, walk, state, action, motion, powered, dt)
@@ -219,8 +217,10 @@ def _judge(session: SessionState, action: Action, asked: Asked, settled: bool, e
     """The session after the interlock's verdict; what was armed too long ago is put away."""
     if action >= Action.SS1:
         return follow(session, Event.TRIP)
-    if action is Action.SS2 or ((asked.any_stop or expired) and session is SessionState.ARMED):
+    if action is Action.SS2 or (asked != Asked() and session is SessionState.ARMED):
         session = follow(session, Event.STOP)
+    elif expired:
+        session = follow(session, Event.EXPIRE)
     if session is SessionState.STOPPING and settled:
         session = follow(session, Event.STANDSTILL)
     return session

@@ -38,7 +38,7 @@ class Walk:
     elapsed_s: float = 0.0
     moving_s: float = 0.0
     finished: bool = False
-    held: bool = False
+    held_at_s: float | None = None  # when somebody last asked for a hold that still is
     prompts: tuple[PromptKind, ...] = ()
     answers: tuple[tuple[PromptKind, float], ...] = ()
     pressed_since_s: float | None = None
@@ -74,7 +74,7 @@ class Walk:
             return replace(self, elapsed_s=elapsed_s, moving_s=moving_s, finished=True)
         prompts = self.prompts if index == self.segment else (*self.prompts, *(p for p in self.arm.program.segments[index].prompts if p not in self.prompts))
         return Walk(
-            self.arm, self.arming, self.armed_at_s, self.limits, index, elapsed_s, moving_s, False, self.held, prompts, self.answers,
+            self.arm, self.arming, self.armed_at_s, self.limits, index, elapsed_s, moving_s, False, self.held_at_s, prompts, self.answers,
             self.pressed_since_s, self.pressed_last_s,
         )  # fmt: skip
 
@@ -86,11 +86,6 @@ class Asked:
     local_stop: bool = False
     remote_stop: bool = False
     end: bool = False
-
-    @property
-    def any_stop(self) -> bool:
-        """Whether anything asks for an end of motion."""
-        return self.local_stop or self.remote_stop or self.end
 
 
 def stops_among(requests: tuple[Request, ...]) -> Asked:
@@ -206,18 +201,20 @@ def _start_hold(desk: Desk, request: Request) -> tuple[str, ...]:
 def _hold(desk: Desk, request: Request) -> tuple[str, ...]:
     if desk.session not in MOVING:
         return ("Nothing is running.",)
-    desk.walk = replace(desk.walk, held=True)
+    desk.walk = replace(desk.walk, held_at_s=desk.now_s)
     desk.session = follow(desk.session, Event.HOLD)
     return ()
 
 
 def _resume(desk: Desk, request: Request) -> tuple[str, ...]:
     waiting = [c for c in desk.causes if c.active and ROWS[c.row].clears is Clears.RESUME]
-    if desk.session not in MOVING or not (desk.walk.held or waiting):
+    if desk.session not in MOVING or not (desk.walk.held_at_s is not None or waiting):
         return ("Nothing is held.",)
     still = tuple(f"{ROWS[c.row].sentence} {ROWS[c.row].remedy}" for c in waiting if c.present)
+    if not still and not (desk.now_s - max(desk.walk.held_at_s or 0.0, 0.0, *(c.since_s for c in waiting)) >= desk.view.setup.start_hold_s):
+        return ("It was held just now; look at why, and ask again.",)  # whoever resumes had decided before
     if not still:
-        desk.walk, desk.resumed = replace(desk.walk, held=False), True
+        desk.walk, desk.resumed = replace(desk.walk, held_at_s=None), True
     return still
 
 

@@ -32,6 +32,7 @@ class Event(StrEnum):
     STOP = "stop"  # verdict SS2
     TRIP = "trip"  # verdict SS1 or harder
     STANDSTILL = "standstill"
+    EXPIRE = "expire"  # armed too long ago
     RESET = "reset"
 
 
@@ -49,6 +50,7 @@ TRANSITIONS: Final[dict[tuple[SessionState, Event], SessionState]] = {
     (S.ENDED, E.RESET): S.IDLE,
     (S.TRIPPED, E.RESET): S.IDLE,
     (S.ARMED, E.STOP): S.IDLE,
+    (S.ARMED, E.EXPIRE): S.IDLE,
     (S.STOPPING, E.STANDSTILL): S.ENDED,
     **{(S.ARMED, event): state for event, state in _BLOCKS.items()},
     **{(state, event): target for state in MOVING for event, target in _BLOCKS.items()},

@@ -58,3 +58,6 @@ class Announcer:
         )
         detail = {"from": before.session.value, "to": after.session.value}
         self._publish("session", f"The session is now {after.session.value.replace('_', ' ')}.", detail=detail)
+        waited_s = after.now_s - before.walk.armed_at_s
+        if before.session is SessionState.ARMED and after.session is SessionState.IDLE and not (waited_s <= after.setup.arm_valid_s):
+            self._publish("put_away", "What was armed waited too long for its start and was put away: go through the checklist again.")

@@ -33,11 +33,14 @@ def progress_pdf(
     name: str | None = None,
     typeface: Typeface = BUILT_IN,
 ) -> bytes:
-    """One A4 page as PDF, for sessions and measures of one person in any order. The same arguments give the same bytes; no name is in the metadata."""
-    ordered = sorted(heads, key=_started)
+    """One A4 page as PDF, for the backward sessions and the measures of one person in any order. The same arguments give the same bytes.
+
+    No name is in the metadata.
+    """
+    ordered = sorted(filter(goes_backward, heads), key=_started)
     page = Page(typeface, setting.say("Progress report"), setting.say("Trends over sessions"), setting.language)
     top = _draw_head(page, setting, ordered, person_id, name)
-    panels = trends([head for head in ordered if goes_backward(head)], measures, setting.units, setting.zone)
+    panels = trends(ordered, measures, setting.units, setting.zone)
     instants = [dot.at_s for panel in panels for dot in panel.dots] + [_started(head) for head in ordered]
     first, last = (min(instants), max(instants)) if instants else (setting.made_at.timestamp(),) * 2
     span = (first, last) if last - first >= DAY_S else (first - DAY_S, last + DAY_S)

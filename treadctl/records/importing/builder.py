@@ -166,10 +166,10 @@ class SessionBuilder:
             return
         known, recording = self._recording or self._arming, self._recording
         another = recording is not None and (recording.over or state.walk.elapsed_s < recording.elapsed_s)
-        if known is None or another or (known.order is not None and known.order != order):
+        if known is None or another or (known.order is not None and (known.order != order or known.request_id != state.walk.arming)):
             self._open(Arming(order, state.walk.arming))
         elif known.order is None:
-            known.learn(order)
+            known.learn(order, state.walk.arming)
 
     def _prove(self, step: Step[Inputs, Output]) -> None:
         where = self._where

@@ -34,9 +34,10 @@ class Arming:
         self.request_id = request_id
         self.diary = Diary(order)
 
-    def learn(self, order: ArmOrder) -> None:
-        """What is armed, told by a checkpoint."""
+    def learn(self, order: ArmOrder, request_id: str) -> None:
+        """What is armed and by which request, told by a checkpoint."""
         self.order = self.diary.order = order
+        self.request_id = request_id
 
     def step(self, step: Step[Inputs, Output]) -> None:
         """A step before the start."""
@@ -80,9 +81,14 @@ class Recording:
         """What was armed, where the journal holds it."""
         return self._arming.order
 
-    def learn(self, order: ArmOrder) -> None:
+    @property
+    def request_id(self) -> str | None:
+        """By which request it was armed, where the journal says so."""
+        return self._arming.request_id
+
+    def learn(self, order: ArmOrder, request_id: str) -> None:
         """What was armed, told later than it should have been: the arming itself is missing."""
-        self._arming.learn(order)
+        self._arming.learn(order, request_id)
 
     def batch(self, where: Where) -> None:
         """A new batch of the same run: somebody may have set the wall clock meanwhile."""

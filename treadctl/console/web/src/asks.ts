@@ -62,7 +62,6 @@ export function checklists(): (live: Live) => void {
       else boxes.forEach((box) => { box.disabled = true; });
     };
     form.addEventListener("change", () => void judge());
-    void judge();
   }
   return (live) => {
     const arming = document.querySelector<HTMLElement>("form[data-arm]")?.dataset["arming"] ?? "";
