@@ -59,6 +59,7 @@ def test_a_negative_number_stays_a_number() -> None:
 
 @given(st.text(max_size=60))
 @example("\x1f=")
+@example("\tx")
 def test_any_text_comes_back_as_one_cell(text: str) -> None:
     head = replace(rig.head(), machine=text, cause=text)
     found = rows(sessions_csv([head, rig.head(9)]))

@@ -86,7 +86,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, str):
         text = "".join(character for character in value if character != "\x00")
         text = text.encode("utf-8", "replace").decode("utf-8")
-        return f"'{text}" if text.lstrip().startswith(FORMULA) else text
+        return f"'{text}" if text.lstrip(" ").startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text
     known = finite(value)
     return "" if known is None else str(value)
 
