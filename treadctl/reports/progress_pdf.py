@@ -133,7 +133,7 @@ def _latest(setting: Setting, ordered: Sequence[SessionHead]) -> Listing:
         Column(say("On the belt"), 1.7, "right"),
         Column(say("Peak"), 1.45, "right"),
         Column(say("Rail load"), 1.3, "right"),
-        Column(say("Imbalance"), 1.35, "right"),
+        Column(say("Events"), 1.35, "right"),
     )
     rows = tuple(
         (
@@ -143,7 +143,7 @@ def _latest(setting: Setting, ordered: Sequence[SessionHead]) -> Listing:
             clock(head.summary.belt_s),
             setting.speed(head.summary.peak_mps),
             setting.number(head.summary.rail_load_percent, 1, "%"),
-            str(head.summary.imbalance_events),
+            str(head.summary.imbalance_events + head.summary.unsteady_events),
         )
         for head in reversed(ordered)
     )
