@@ -125,7 +125,7 @@ def _cards(context: Context, heads: tuple[SessionHead, ...], measures: tuple[Mea
             last = trend.dots[-1]
             value, day = words.number(last.value, trend.digits), words.day(datetime.fromtimestamp(last.at_s, UTC))
         hint = LOW if trend.figure.held_low else trend.figure.hint
-        cards.append(Card(trend.figure, words.say(trend.unit) if trend.unit else "", words.say(hint) if hint else "", value, day))
+        cards.append(Card(trend.figure, words.say(trend.unit), words.say(hint), value, day))
     return cards
 
 

@@ -52,7 +52,7 @@ def past_session(head: SessionHead, zone: tzinfo) -> PastSession:
     summary = head.summary
     return PastSession(
         day=head.started_at.astimezone(zone).date(), peak_mps=summary.peak_mps, belt_s=summary.belt_s,
-        events=summary.imbalance_events + summary.unsteady_events, rail_load_percent=summary.rail_load_percent, max_dizziness=summary.max_dizziness,
+        events=summary.balance_events, rail_load_percent=summary.rail_load_percent, max_dizziness=summary.max_dizziness,
         max_pain=summary.max_pain, max_rpe=summary.max_rpe, completed=head.outcome is Outcome.COMPLETED,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def row_of(head: SessionHead, words: Words) -> Row:
         id=head.id, person_id=head.person_id, started=words.instant(head.started_at), machine=head.machine, profile=head.profile,
         gait=say(_gait(head)),
         peak=words.speed(summary.peak_mps), time=words.clock(summary.belt_s), rails=words.number(summary.rail_load_percent),
-        symmetry=words.number(summary.asymmetry_percent, 0), events=str(summary.imbalance_events + summary.unsteady_events),
+        symmetry=words.number(summary.asymmetry_percent, 0), events=str(summary.balance_events),
         dizziness=words.number(summary.max_dizziness, 0), rpe=words.number(summary.max_rpe, 0), heart=words.number(summary.max_heart_rate_per_min, 0),
         icon=icon, outcome=say(outcome), cause=say(CAUSES.get(head.cause, head.cause)) if head.cause else "", bad=head.outcome is Outcome.STOPPED,
     )  # fmt: skip

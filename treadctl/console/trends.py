@@ -55,6 +55,6 @@ async def trends(person_id: str, context: Ctx, who: Whom) -> Trends:
 def _trend(trend: reported.Trend, words: Words) -> Trend:
     least, most = trend.highs
     return Trend(
-        id=trend.figure.id, title=words.say(trend.figure.title), unit=words.say(trend.unit) if trend.unit else "", digits=trend.digits, low=trend.figure.low,
+        id=trend.figure.id, title=words.say(trend.figure.title), unit=words.say(trend.unit), digits=trend.digits, low=trend.figure.low,
         high=most if least == most else None, t=[dot.at_s for dot in trend.dots], v=[round(dot.value, 3) for dot in trend.dots],
     )  # fmt: skip

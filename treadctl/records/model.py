@@ -214,6 +214,11 @@ class Summary:
     cadence_per_min: float | None = None
     cadence_cv_percent: float | None = None
 
+    @property
+    def balance_events(self) -> int:
+        """How often the person lost balance or was not steady."""
+        return self.imbalance_events + self.unsteady_events
+
 
 @dataclass(frozen=True, slots=True)
 class BlackBox:

@@ -143,7 +143,7 @@ def _latest(setting: Setting, ordered: Sequence[SessionHead]) -> Listing:
             clock(head.summary.belt_s),
             setting.speed(head.summary.peak_mps),
             setting.number(head.summary.rail_load_percent, 1, "%"),
-            str(head.summary.imbalance_events + head.summary.unsteady_events),
+            str(head.summary.balance_events),
         )
         for head in reversed(ordered)
     )

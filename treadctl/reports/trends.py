@@ -56,16 +56,12 @@ class Figure:
         return units.speed(value) if value is not None and self.speed else value
 
 
-def _events(summary: Summary) -> float:
-    return float(summary.imbalance_events + summary.unsteady_events)
-
-
 FIGURES: Final = (
     Figure("peak", N_("Peak belt speed"), "", 1, 0.0, 1.0, 8.0, lambda s: s.peak_mps, speed=True),
     Figure("time", N_("Time on the moving belt"), "min", 0, 0.0, 5.0, 240.0, lambda s: s.belt_s / SECONDS_PER_MINUTE),
     Figure("rails", N_("Rail load, mean"), BODY_WEIGHT, 1, 0.0, 10.0, 100.0, lambda s: s.rail_load_percent, hint=N_("less = relies less on the rails")),
     Figure("symmetry", N_("Left–right asymmetry at the rails"), "%", 1, 0.0, 10.0, 100.0, lambda s: s.asymmetry_percent, hint=N_("less = more even")),
-    Figure("events", N_("Imbalance events"), N_("a session"), 0, 0.0, 3.0, 50.0, _events, hint=EVENTS, counts=True),
+    Figure("events", N_("Imbalance events"), N_("a session"), 0, 0.0, 3.0, 50.0, lambda s: float(s.balance_events), hint=EVENTS, counts=True),
     Figure("dizziness", N_("Dizziness, highest"), "0–10", 0, 0.0, 10.0, 10.0, lambda s: s.max_dizziness),
     Figure("rpe", N_("Effort, highest"), N_("Borg 6–20"), 0, 6.0, 20.0, 20.0, lambda s: s.max_rpe),
     Figure("heart", N_("Heart rate, highest"), "/min", 0, 40.0, 140.0, 240.0, lambda s: s.max_heart_rate_per_min, hint=HOLLOW, held_low=True),
